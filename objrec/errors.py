@@ -1,0 +1,46 @@
+"""The errors a user can cause, and the value that stands for one failed input.
+
+Every message is one line: place, what is wrong, what to do. ``cli/main.py`` turns an
+`ObjrecError` into that line and an exit code; any other exception is a bug and keeps its
+traceback. This module never prints and never exits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ObjrecError(Exception):
+    """Base of every error whose cause is the user's input, settings or files."""
+
+
+class DataError(ObjrecError):
+    """An image or a data set cannot be read, or contradicts itself."""
+
+
+class SettingsError(ObjrecError):
+    """A setting is unknown, of the wrong type, or out of range."""
+
+
+class ModelError(ObjrecError):
+    """A model folder is missing, incomplete, or written by another version."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One input that could not be processed while the others went on.
+
+    Attributes:
+        source: The file (or file and index) that failed.
+        message: What is wrong with it and what to do, in one line, without the source.
+    """
+
+    source: str
+    message: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return ``{"file": source, "error": message}``, as ``classify --json`` prints it."""
+        return {"file": self.source, "error": self.message}
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.message}"
