@@ -1,0 +1,134 @@
+"""The energy model E(W, Y, X, Z) = D(G(X), T_Z(R_Y)), put together from its parts.
+
+The model holds weights and no state: warped references are a value that the caller makes (at each
+training step, or once per recogniser) and passes back in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from objrec.energy.distance import DISTANCES
+from objrec.energy.energies import Energies, Hypotheses
+from objrec.energy.features import build_extractor
+from objrec.energy.references import PlanarReferences, VolumeReferences, Warped
+from objrec.energy.refinement import refine
+from objrec.energy.settings import ModelSettings
+from objrec.pose import PoseGrid, PoseSpace
+from objrec.warping import Operators
+
+
+class EnergyModel(nn.Module):
+    """Feature extractor G, reference models R and distance D.
+
+    Args:
+        categories: K names, in label order.
+        space: The poses to search.
+        cameras: V.
+        colour: Whether images have three channels.
+        settings: The architecture.
+    """
+
+    def __init__(
+        self,
+        categories: tuple[str, ...],
+        space: PoseSpace,
+        cameras: int,
+        colour: bool,
+        settings: ModelSettings,
+    ) -> None:
+        super().__init__()
+        self.categories, self.space = tuple(categories), space
+        self.extractor = build_extractor(
+            settings.features, cameras, colour, settings.channels, settings.weights
+        )
+        self.references = _build_references(len(categories), space, self.extractor.side, settings)
+        self.distance = DISTANCES[settings.distance](settings.scale, settings.scale_cap)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The pose axes that this model answers."""
+        return self.space.axes
+
+    def operators(self, grid: PoseGrid | None = None) -> Operators:
+        """Return the constant warps of a grid (default: the model's own)."""
+        return self.references.operators(grid or self.space.grid())
+
+    def warp(self, operators: Operators) -> Warped:
+        """Return every reference at every pose."""
+        return self.references.warp(operators)
+
+    def prepare(self) -> Warped:
+        """Return the warped references of the model's own grid, once for many images."""
+        return self.warp(self.operators())
+
+    def energies(self, features: torch.Tensor, warped: Warped) -> Energies:
+        """Return the energy of every answer.
+
+        Args:
+            features: (B, C, h, w) = ``extractor(images)``.
+            warped: From `warp`.
+
+        Returns:
+            Values (B, K, P); where a category owns several references, the lowest of them.
+        """
+        k, m, p = warped.maps.shape[:3]
+        coverage = warped.coverage.expand(k, m, -1, -1, -1, -1)
+        values = self.distance(features, warped.maps.flatten(0, 2), coverage.flatten(0, 2))
+        values = values.view(len(features), k, m, p).amin(dim=2)
+        return Energies(values, self.categories, warped.grid)
+
+    def hypotheses(
+        self, features: torch.Tensor, energies: Energies, count: int = 3, refined: bool = True
+    ) -> Hypotheses:
+        """Return the best distinct answers, their poses refined between grid points.
+
+        Order and energies are those of the grid, where the energies were trained: ranking anew by
+        the refined energies made the category slightly worse (README, results).
+
+        Args:
+            features: (B, C, h, w), those that `energies` were computed from.
+            energies: From `energies`.
+            count: N.
+            refined: Whether to leave the grid.
+        """
+        found = energies.hypotheses(count)
+        if not refined:
+            return found
+
+        def paired(image: torch.Tensor, category: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:
+            return self.energy_at(features[image], category, pose)
+
+        axes = self.references.continuous_axes(energies.grid.space)
+        return replace(found, pose=refine(found, energies, paired, axes).pose)
+
+    def energy_at(
+        self, features: torch.Tensor, category: torch.Tensor, pose: torch.Tensor
+    ) -> torch.Tensor:
+        """Return (N,): the energy of one answer, at any continuous pose, for each feature map.
+
+        Args:
+            features: (N, C, h, w).
+            category: (N,) indices.
+            pose: (N, A) stored units.
+        """
+        maps, coverage = self.references.at(category, pose)
+        m = maps.shape[1]
+        repeated = features.repeat_interleave(m, dim=0)
+        coverage = coverage.repeat_interleave(m, dim=0)
+        energy = self.distance.paired(repeated, maps.flatten(0, 1), coverage)
+        return energy.view(-1, m).amin(dim=1)
+
+
+def _build_references(
+    categories: int, space: PoseSpace, side: int, settings: ModelSettings
+) -> nn.Module:
+    models, channels = settings.models_per_category, settings.channels
+    if settings.references == "planar":
+        return PlanarReferences(categories, models, space, channels, side)
+    return VolumeReferences(
+        categories, models, settings.volume_channels, settings.depth, channels, side
+    )

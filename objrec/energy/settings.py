@@ -1,0 +1,37 @@
+"""The settings of a model's architecture, energy model and comparison classifier alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from objrec.energy.distance import DISTANCES
+from objrec.energy.features import EXTRACTORS
+from objrec.options import Settings, option
+
+REFERENCES = ("volume", "planar")
+
+
+@dataclass(frozen=True)
+class ModelSettings(Settings):
+    """What the network is made of."""
+
+    features: str = option(
+        "small", "feature extractor: own convnets, or frozen ImageNet backbones", choices=EXTRACTORS
+    )
+    channels: int = option(48, "channels of the feature map", minimum=1, maximum=4096)
+    references: str = option(
+        "volume",
+        "reference models: volumes that are turned in space, or maps that are warped in the plane",
+        choices=REFERENCES,
+    )
+    models_per_category: int = option(
+        1, "reference models a category (latent sub-types)", minimum=1, maximum=64
+    )
+    volume_channels: int = option(16, "channels of a reference volume", minimum=1, maximum=1024)
+    depth: int = option(6, "depth of a reference volume, in cells", minimum=1, maximum=64)
+    distance: str = option(
+        "cosine", "distance between feature map and warped reference", choices=tuple(DISTANCES)
+    )
+    scale: float = option(10.0, "starting scale of the distance", minimum=0.01)
+    scale_cap: float = option(20.0, "largest scale the distance may learn", minimum=0.01)
+    weights: str | None = option(None, "local weights file of a frozen backbone")
