@@ -1,0 +1,314 @@
+"""Use a trained model: images → category, pose, energies and other hypotheses.
+
+A `Recognizer` is made once per model: it warps the references once and keeps them. Every method
+is a pure question; nothing that is asked changes what is answered next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from objrec.datasets import Sample, read_image
+from objrec.energy.energies import Energies, Hypotheses
+from objrec.errors import DataError, Failure, SettingsError
+from objrec.pose import Pose, PoseSpace
+from objrec.preprocessing import Preprocessing, as_image_batch
+from objrec.saving import Calibration, SavedModel, load_model, shipped_model
+
+Image = str | Path | tuple[str | Path, ...] | Sample | np.ndarray | torch.Tensor
+"""An image file; the files of all cameras; a sample of a data set; or pixels: H x W, H x W x C,
+or V x H x W x C for several cameras, uint8 or float in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One answer: a category in a pose, and how badly it fits."""
+
+    category: str
+    pose: Pose
+    energy: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"category": self.category, "energy": self.energy, "pose": self.pose.to_dict()}
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What a model says about one image.
+
+    Attributes:
+        source: The file, or None for pixels.
+        category: The category of lowest energy.
+        pose: Its pose; only the axes that the model answers.
+        energy: The lowest energy: low where the image fits.
+        energies: Category → its lowest energy over all poses.
+        probabilities: Category → Gibbs probability exp(-beta E) / sum, at the calibrated beta.
+        hypotheses: Distinct answers, best first; the first is the answer itself.
+        unknown: Whether the energy is above the calibrated threshold; None if not calibrated.
+    """
+
+    source: str | None
+    category: str
+    pose: Pose
+    energy: float
+    energies: dict[str, float]
+    probabilities: dict[str, float]
+    hypotheses: tuple[Hypothesis, ...]
+    unknown: bool | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as ``classify --json`` prints them."""
+        return {
+            "file": self.source,
+            "category": self.category,
+            "energy": self.energy,
+            "energies": self.energies,
+            "probabilities": self.probabilities,
+            "pose": self.pose.to_dict(),
+            "hypotheses": [hypothesis.to_dict() for hypothesis in self.hypotheses],
+            "unknown": self.unknown,
+        }
+
+    def __str__(self) -> str:
+        pose = f" at {self.pose}" if self.pose.to_dict() else ""
+        return f"{self.category}{pose} (energy {self.energy:.3g})"
+
+
+class Recognizer:
+    """A model ready for use.
+
+    Args:
+        saved: From `load_model`.
+        device: 'auto' (a GPU where there is one), 'cpu', 'cuda', ...
+
+    Example:
+        >>> recognizer = Recognizer.load()  # the shipped model
+        >>> recognizer.categories[:2]
+        ('airplane', 'animal')
+    """
+
+    def __init__(self, saved: SavedModel, device: str = "auto") -> None:
+        self.device = choose_device(device)
+        self.network = saved.network.to(self.device).eval()
+        self.kind = saved.kind
+        self.preprocessing: Preprocessing = saved.preprocessing
+        self.calibration: Calibration | None = saved.calibration
+        self.training = saved.training
+        with torch.inference_mode():
+            self._prepared = self.network.prepare()
+
+    @classmethod
+    def load(cls, folder: str | Path | None = None, device: str = "auto") -> Recognizer:
+        """Read a model folder; without one, the model that comes with objrec.
+
+        Raises:
+            ModelError: The folder is not a complete model.
+            SettingsError: The device is not to be had.
+        """
+        return cls(load_model(Path(folder) if folder is not None else shipped_model()), device)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The category names, in the order of `Energies`."""
+        return self.network.categories
+
+    @property
+    def space(self) -> PoseSpace:
+        """The poses that the model searches."""
+        return self.network.space
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The pose axes that the model answers; none for a plain classifier."""
+        return self.network.axes
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters."""
+        return sum(p.numel() for p in self.network.parameters() if p.requires_grad)
+
+    def recognize(self, image: Image, *, refine: bool = True, hypotheses: int = 3) -> Recognition:
+        """Recognise one image.
+
+        Args:
+            image: A file, or pixels; see `Image`.
+            refine: Whether poses leave the grid of the pose space.
+            hypotheses: How many distinct answers to return.
+
+        Raises:
+            DataError: The image cannot be read, or has another number of cameras.
+            ValueError: Pixels of a shape or type that no image has.
+        """
+        source, pixels = self._pixels(image)
+        batch = self.preprocessing.images(pixels)[None]
+        answers = self.recognize_batch(
+            batch, refine=refine, hypotheses=hypotheses, sources=[source]
+        )
+        return answers[0]
+
+    def recognize_many(
+        self,
+        images: Iterable[Image | Failure],
+        *,
+        refine: bool = True,
+        hypotheses: int = 3,
+        batch_size: int = 64,
+    ) -> Iterator[Recognition | Failure]:
+        """Recognise many images, in order; one that cannot be read becomes a `Failure`.
+
+        Args:
+            images: Files or pixels; a `Failure` among them is passed on in its place.
+            refine: Whether poses leave the grid of the pose space.
+            hypotheses: How many distinct answers to return for each.
+            batch_size: Images recognised at once; reading is lazy, so memory is bounded.
+        """
+        waiting = iter(images)
+        while chunk := list(islice(waiting, batch_size)):
+            opened = [self._opened(image) for image in chunk]
+            good = [item for item in opened if not isinstance(item, Failure)]
+            answers: Iterator[Recognition] = iter(())
+            if good:
+                batch = torch.stack([pixels for _, pixels in good])
+                sources = [source for source, _ in good]
+                answers = iter(
+                    self.recognize_batch(
+                        batch, refine=refine, hypotheses=hypotheses, sources=sources
+                    )
+                )
+            for item in opened:
+                yield item if isinstance(item, Failure) else next(answers)
+
+    @torch.inference_mode()
+    def recognize_batch(
+        self,
+        images: torch.Tensor,
+        *,
+        refine: bool = True,
+        hypotheses: int = 3,
+        sources: Sequence[str | None] | None = None,
+    ) -> list[Recognition]:
+        """Recognise images that are preprocessed already.
+
+        Args:
+            images: (B, V, C, S, S) uint8, from `preprocessing.images`.
+            refine: Whether poses leave the grid of the pose space.
+            hypotheses: How many distinct answers to return for each.
+            sources: B names to note in the answers.
+        """
+        features = self._features(images)
+        energies = self.network.energies(features, self._prepared)
+        found = self.network.hypotheses(features, energies, hypotheses, refined=refine)
+        return self._recognitions(energies, found, sources or [None] * len(images))
+
+    @torch.inference_mode()
+    def energies(self, images: Image | Sequence[Image]) -> Energies:
+        """Return the energy of every answer, for one image, a batch of pixels or a list.
+
+        Raises:
+            DataError: An image cannot be read.
+        """
+        if isinstance(images, np.ndarray | torch.Tensor):
+            pixels = as_image_batch(images, self.preprocessing.cameras)
+        else:
+            listed = images if isinstance(images, list) else [images]
+            pixels = [self._pixels(image)[1] for image in listed]
+        batch = torch.stack([self.preprocessing.images(item) for item in pixels])
+        return self.network.energies(self._features(batch), self._prepared)
+
+    def _features(self, images: torch.Tensor) -> torch.Tensor:
+        return self.network.extractor(self.preprocessing.normalised(images.to(self.device)))
+
+    def _opened(self, image: Image | Failure) -> tuple[str | None, torch.Tensor] | Failure:
+        if isinstance(image, Failure):
+            return image
+        source = _source(image)
+        try:
+            return source, self.preprocessing.images(self._pixels(image)[1])
+        except (DataError, ValueError) as error:
+            return Failure(source or "image", str(error).removeprefix(f"{source}: "))
+
+    def _pixels(self, image: Image) -> tuple[str | None, np.ndarray]:
+        """Return the image's name and its pixels, (V, H, W) or (V, H, W, C) uint8."""
+        source = _source(image)
+        if isinstance(image, Sample):
+            return source, image.images
+        if isinstance(image, np.ndarray | torch.Tensor):
+            samples = as_image_batch(image, self.preprocessing.cameras)
+            if len(samples) != 1:
+                raise ValueError(f"one image was expected, got a batch of {len(samples)}")
+            return source, samples[0]
+        files = image if isinstance(image, tuple) else (image,)
+        cameras = [read_image(Path(file)) for file in files]
+        if len({camera.shape for camera in cameras}) > 1:
+            raise DataError(f"{source}: the cameras' images differ in size or colour")
+        return source, np.stack(cameras)
+
+    def _recognitions(
+        self, energies: Energies, found: Hypotheses, sources: Sequence[str | None]
+    ) -> list[Recognition]:
+        per_category = energies.per_category().float()
+        beta = self.calibration.beta if self.calibration else 1.0
+        probabilities = torch.softmax(-beta * per_category, dim=1).tolist()
+        names = self.categories
+        rows = zip(sources, per_category.tolist(), probabilities, _hypotheses(found), strict=True)
+        return [
+            Recognition(
+                source=source,
+                category=answers[0].category,
+                pose=answers[0].pose,
+                energy=answers[0].energy,
+                energies=dict(zip(names, values, strict=True)),
+                probabilities=dict(zip(names, likely, strict=True)),
+                hypotheses=answers,
+                unknown=self._unknown(answers[0].energy),
+            )
+            for source, values, likely, answers in rows
+        ]
+
+    def _unknown(self, energy: float) -> bool | None:
+        return energy > self.calibration.threshold if self.calibration else None
+
+
+def _hypotheses(found: Hypotheses) -> list[tuple[Hypothesis, ...]]:
+    """Return the finite hypotheses of each image as plain values."""
+    rows = zip(found.energy.tolist(), found.category.tolist(), found.pose.tolist(), strict=True)
+    return [
+        tuple(
+            Hypothesis(found.categories[k], Pose.from_vector(pose, found.axes), energy)
+            for energy, k, pose in zip(*row, strict=True)
+            if energy != float("inf")
+        )
+        for row in rows
+    ]
+
+
+def _source(image: Image) -> str | None:
+    if isinstance(image, Sample):
+        return image.source
+    if isinstance(image, tuple):
+        return "+".join(str(part) for part in image)
+    return str(image) if isinstance(image, str | Path) else None
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return a device: 'auto' is a GPU where there is one, otherwise the CPU.
+
+    Raises:
+        SettingsError: There is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(f"--device: '{name}' is not to be had here; use auto or cpu") from error
+    return device

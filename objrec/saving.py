@@ -1,0 +1,337 @@
+"""Model folders: model.safetensors, config.json and a README.md card. No pickle is ever loaded.
+
+Frozen backbone weights are not stored: config.json keeps their fingerprint, and loading checks
+that the same ones were found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from objrec.energy.classifier import Classifier
+from objrec.energy.model import EnergyModel
+from objrec.energy.settings import ModelSettings
+from objrec.errors import ModelError, SettingsError
+from objrec.options import did_you_mean
+from objrec.pose import PoseSpace
+from objrec.preprocessing import Preprocessing
+
+FORMAT = 1
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+KINDS = ("energy", "cnn", "cnn-pose")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted on objects held out of training, by leave-one-object-out folds.
+
+    Attributes:
+        beta: Inverse temperature at which the Gibbs probabilities are right.
+        threshold: Lowest energies above this are answered 'unknown'.
+        false_alarm_rate: Share of known objects' images above the threshold.
+        error_rate: Error on the held-out objects.
+        folds: Number of folds.
+        objects: Number of objects held out in all.
+    """
+
+    beta: float
+    threshold: float
+    false_alarm_rate: float
+    error_rate: float
+    folds: int
+    objects: int
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model and everything needed to use it on an image.
+
+    Attributes:
+        kind: 'energy', 'cnn' or 'cnn-pose'.
+        network: The weights, in evaluation mode.
+        preprocessing: How images become tensors.
+        calibration: None when nothing was held out: probabilities are then at beta 1, and
+            nothing is answered 'unknown'.
+        training: Facts about the run, for the card: settings, data, figures.
+    """
+
+    kind: str
+    network: EnergyModel | Classifier
+    settings: ModelSettings
+    preprocessing: Preprocessing
+    calibration: Calibration | None
+    training: Mapping[str, Any]
+
+
+def build_network(
+    kind: str,
+    categories: tuple[str, ...],
+    space: PoseSpace,
+    preprocessing: Preprocessing,
+    settings: ModelSettings,
+) -> EnergyModel | Classifier:
+    """Build a network with fresh weights; a plain 'cnn' gets no pose heads.
+
+    Raises:
+        SettingsError: The kind is unknown.
+    """
+    if kind not in KINDS:
+        raise SettingsError(f"settings: kind '{kind}' is none of {', '.join(KINDS)}")
+    cameras, colour = preprocessing.cameras, preprocessing.colour
+    if kind == "energy":
+        return EnergyModel(categories, space, cameras, colour, settings)
+    space = space if kind == "cnn-pose" else PoseSpace({})
+    return Classifier(categories, space, cameras, colour, settings)
+
+
+def stored_state(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the state dict without the weights of a frozen backbone."""
+    frozen = network.extractor.frozen
+    return {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in network.state_dict().items()
+        if not (frozen and name.startswith("extractor.stem."))
+    }
+
+
+def save_model(folder: Path, saved: SavedModel) -> None:
+    """Write a model folder; each file appears whole or not at all.
+
+    config.json comes last: a folder without it is not a model yet.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / (WEIGHTS + ".partial")
+    save_file(stored_state(saved.network), temporary)
+    temporary.replace(folder / WEIGHTS)
+    config = _config(saved)
+    write_text(folder / CARD, model_card(config))
+    write_text(folder / CONFIG, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    temporary = path.with_name(path.name + ".partial")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _config(saved: SavedModel) -> dict[str, Any]:
+    network = saved.network
+    stem = network.extractor.stem
+    return {
+        "format": FORMAT,
+        "kind": saved.kind,
+        "categories": list(network.categories),
+        "pose_space": network.space.to_json(),
+        "preprocessing": saved.preprocessing.to_json(),
+        "model": saved.settings.to_json(),
+        "backbone": _fingerprint(stem) if network.extractor.frozen else None,
+        "calibration": vars(saved.calibration) if saved.calibration else None,
+        "training": dict(saved.training),
+    }
+
+
+def _fingerprint(stem: nn.Module) -> str:
+    from objrec.energy.pretrained import fingerprint  # imports torchvision or timm
+
+    return fingerprint(stem)
+
+
+def load_model(folder: Path) -> SavedModel:
+    """Read a model folder.
+
+    Raises:
+        ModelError: The folder, a file in it or what a file says is not as it must be.
+    """
+    config = _read_config(folder)
+    place = str(folder / CONFIG)
+    try:
+        settings = ModelSettings.from_json(config["model"], place)
+        preprocessing = Preprocessing.from_json(config["preprocessing"], place)
+        space = PoseSpace.from_json(config["pose_space"], place)
+        categories = tuple(str(name) for name in config["categories"])
+        network = build_network(config["kind"], categories, space, preprocessing, settings)
+        calibration = _calibration(config["calibration"], place)
+    except SettingsError as error:
+        raise ModelError(str(error)) from error
+    _load_weights(network, folder / WEIGHTS)
+    if network.extractor.frozen and _fingerprint(network.extractor.stem) != config["backbone"]:
+        raise ModelError(
+            f"{place}: trained on other {settings.features} weights than those installed here; "
+            "install the same ones or train anew"
+        )
+    network.eval()
+    return SavedModel(
+        config["kind"], network, settings, preprocessing, calibration, config["training"]
+    )
+
+
+_KEYS = {
+    "format": int,
+    "kind": str,
+    "categories": list,
+    "pose_space": dict,
+    "preprocessing": dict,
+    "model": dict,
+    "backbone": (str, type(None)),
+    "calibration": (dict, type(None)),
+    "training": dict,
+}
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder; give one that objrec train has written")
+    if not path.is_file():
+        unfinished = (folder / "checkpoint.safetensors").exists()
+        hint = "its training was not finished: go on with objrec train --resume"
+        other = "give a folder that objrec train has written"
+        raise ModelError(f"{folder}: no {CONFIG} in it; {hint if unfinished else other}")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not readable as JSON ({error}); train anew") from error
+    _check_config(config, path)
+    return config
+
+
+def _check_config(config: Any, path: Path) -> None:
+    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+        raise ModelError(f"{path}: not a model's configuration; train anew")
+    if config["format"] != FORMAT:
+        raise ModelError(
+            f"{path}: format {config['format']}, but this objrec reads format {FORMAT}; "
+            "use the version that wrote it or train anew"
+        )
+    for key, kind in _KEYS.items():
+        if key not in config or not isinstance(config[key], kind):
+            raise ModelError(f"{path}: '{key}' is missing or of the wrong type; train anew")
+    for key in config:
+        if key not in _KEYS:
+            raise ModelError(f"{path}: unknown key '{key}'{did_you_mean(key, tuple(_KEYS))}")
+    if len(config["categories"]) != len(set(map(str, config["categories"]))):
+        raise ModelError(f"{path}: 'categories' lists a name twice; train anew")
+
+
+def _calibration(stored: dict[str, Any] | None, place: str) -> Calibration | None:
+    if stored is None:
+        return None
+    try:
+        return Calibration(**stored)
+    except TypeError as error:
+        raise ModelError(f"{place}: 'calibration' is not as expected ({error})") from error
+
+
+def _load_weights(network: nn.Module, path: Path) -> None:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; the model folder is incomplete, copy it whole")
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not readable as safetensors ({error}); copy it anew") from error
+    wanted = stored_state(network)
+    for name, tensor in wanted.items():
+        if name not in state:
+            raise ModelError(f"{path}: '{name}' is missing; config.json is of another model")
+        if state[name].shape != tensor.shape:
+            found, right = tuple(state[name].shape), tuple(tensor.shape)
+            raise ModelError(f"{path}: '{name}' has shape {found}, not {right}; wrong config.json")
+        if not torch.isfinite(state[name].float()).all():
+            raise ModelError(f"{path}: '{name}' holds NaN or infinite weights; train anew")
+    surplus = sorted(set(state) - set(wanted))
+    if surplus:
+        raise ModelError(f"{path}: '{surplus[0]}' belongs to another model; wrong config.json")
+    network.load_state_dict(state, strict=False)
+
+
+def shipped_model() -> Path:
+    """Return the folder of the model that comes with objrec.
+
+    Raises:
+        ModelError: It is nowhere to be found (an incomplete installation).
+    """
+    package = Path(__file__).parent
+    for folder in (package / "shipped" / "toys", package.parent / "models" / "toys"):
+        if (folder / CONFIG).is_file():
+            return folder
+    raise ModelError("the shipped model is not installed; give --model, or install objrec anew")
+
+
+def model_card(config: Mapping[str, Any]) -> str:
+    """Write the card, README.md with front matter, from the configuration alone."""
+    training = config["training"]
+    axes = ", ".join(f"{n} ({len(v['values'])} values)" for n, v in config["pose_space"].items())
+    calibration = config["calibration"]
+    rows = [
+        ("kind", config["kind"]),
+        ("categories", ", ".join(config["categories"])),
+        ("pose searched", axes if config["kind"] != "cnn" and axes else "none"),
+        ("input", _input_text(config["preprocessing"])),
+        ("features", config["model"]["features"]),
+        *((str(k), str(v)) for k, v in training.get("facts", {}).items()),
+    ]
+    table = "\n".join(f"| {key} | {value} |" for key, value in rows)
+    return _CARD.format(
+        kind=config["kind"], table=table, calibration=_calibration_text(calibration)
+    )
+
+
+def _input_text(preprocessing: Mapping[str, Any]) -> str:
+    colour = "colour" if preprocessing["colour"] else "gray"
+    side, cameras = preprocessing["size"], preprocessing["cameras"]
+    plural = "s" if cameras > 1 else ""
+    return f"{cameras} {colour} image{plural}, letterboxed to {side} x {side}"
+
+
+def _calibration_text(calibration: Mapping[str, Any] | None) -> str:
+    if calibration is None:
+        return (
+            "Not calibrated: no object was held out of training, so probabilities are stated at "
+            "beta = 1 and no image is answered 'unknown'. `objrec train --folds 5` calibrates."
+        )
+    return (
+        f"On objects held out of training in {calibration['folds']} folds "
+        f"({calibration['objects']} objects): error {100 * calibration['error_rate']:.1f} %. "
+        f"Probabilities are Gibbs at beta = {calibration['beta']:.3g}; a lowest energy above "
+        f"{calibration['threshold']:.4g} is answered 'unknown', a false alarm on "
+        f"{100 * calibration['false_alarm_rate']:.1f} % of the held-out images."
+    )
+
+
+_CARD = """---
+library_name: objrec
+tags: [object-recognition, pose-estimation, energy-based-model]
+---
+
+# An objrec model ({kind})
+
+| | |
+|---|---|
+{table}
+
+## Calibration
+
+{calibration}
+
+## Use
+
+```python
+from objrec import Recognizer
+
+recognizer = Recognizer.load("THIS FOLDER")
+print(recognizer.recognize("image.png"))
+```
+
+Poses are degrees (azimuth 0: camera in front of the object, growing counter-clockwise seen from
+above; elevation 0: horizon), scale a ratio, shifts fractions of the image side.
+"""
