@@ -1,0 +1,164 @@
+"""Augmentation on tensors: random changes of images that carry the pose labels along.
+
+All cameras of a sample are changed alike. One kornia warp does everything geometric; every random
+number comes from the generator that is handed in, so that an epoch can be repeated exactly.
+
+Convention: a mirror image swaps the cameras and maps azimuth a to 2 f - a, where f is the azimuth
+at which the camera faces the object's front; roll and shift_x change sign. A roll, scale or shift
+is added to the labels of axes that the pose space searches; on the other axes it is a nuisance
+that the features must ignore.
+"""
+
+from __future__ import annotations
+
+import torch
+from kornia.filters import gaussian_blur2d
+from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
+
+from objrec.pose import AXIS, INDEX
+from objrec.training.settings import AugmentationSettings
+
+
+class Augmentation:
+    """Random changes of batches.
+
+    Args:
+        settings: Kinds and strengths.
+        searched: Axes of the pose space: their labels move with the image.
+        front_azimuth: f in degrees; None where it is not known and azimuth labels are in use,
+            and then nothing is mirrored.
+    """
+
+    def __init__(
+        self, settings: AugmentationSettings, searched: tuple[str, ...], front_azimuth: float | None
+    ) -> None:
+        self.settings, self.searched, self.front_azimuth = settings, searched, front_azimuth
+
+    def __call__(
+        self, images: torch.Tensor, poses: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return changed images and poses.
+
+        Args:
+            images: (B, V, C, H, W) float in [0, 1].
+            poses: (B, A) stored units.
+            generator: A CPU generator; the same state gives the same changes.
+        """
+        draw = _Draw(len(images), generator, images.device)
+        images, poses = self._mirrored(images, poses, draw)
+        images, poses = self._moved(images, poses, draw)
+        images = self._lit(images, draw)
+        images = self._blurred(images, draw)
+        images = self._erased(images, draw)
+        if self.settings.augment_noise:
+            deviation = draw.uniform(0.0, self.settings.augment_noise).view(-1, 1, 1, 1, 1)
+            images = images + deviation * draw.normal_like(images)
+        return images.clamp(0, 1), poses
+
+    def _mirrored(
+        self, images: torch.Tensor, poses: torch.Tensor, draw: _Draw
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.settings.mirror or self.front_azimuth is None:
+            return images, poses
+        chosen = draw.chance(0.5)
+        mirrored = images.flip(dims=(1, 4))
+        images = torch.where(chosen.view(-1, 1, 1, 1, 1), mirrored, images)
+        return images, torch.where(
+            chosen[:, None], mirrored_poses(poses, self.front_azimuth), poses
+        )
+
+    def _moved(
+        self, images: torch.Tensor, poses: torch.Tensor, draw: _Draw
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        s = self.settings
+        b, v, c, h, w = images.shape
+        change = {
+            "roll": draw.uniform(-s.augment_roll, s.augment_roll),
+            "scale": draw.uniform(-s.augment_scale, s.augment_scale),
+            "shift_x": draw.uniform(-s.augment_shift, s.augment_shift),
+            "shift_y": draw.uniform(-s.augment_shift, s.augment_shift),
+        }
+        centre = images.new_tensor([(w - 1) / 2, (h - 1) / 2]).expand(b, 2)
+        zoom = change["scale"].exp()[:, None].expand(-1, 2)
+        matrix = get_rotation_matrix2d(centre, change["roll"], zoom)
+        matrix[:, 0, 2] += change["shift_x"] * w
+        matrix[:, 1, 2] += change["shift_y"] * h
+        moved = warp_affine(
+            images.reshape(b, v * c, h, w),
+            matrix,
+            (h, w),
+            padding_mode="border",
+            align_corners=True,
+        ).view_as(images)
+        poses = poses.clone()
+        for name in self.searched:
+            if name in change:
+                poses[:, INDEX[name]] = AXIS[name].wrapped(poses[:, INDEX[name]] + change[name])
+        return moved, poses
+
+    def _lit(self, images: torch.Tensor, draw: _Draw) -> torch.Tensor:
+        light, brightness = self.settings.augment_light, self.settings.augment_brightness
+        gamma = draw.uniform(-light, light).exp().view(-1, 1, 1, 1, 1)
+        contrast = draw.uniform(-light, light).exp().view(-1, 1, 1, 1, 1)
+        added = draw.uniform(-brightness, brightness).view(-1, 1, 1, 1, 1)
+        images = images.clamp(1e-4, 1).pow(gamma)
+        middle = images.mean(dim=(1, 2, 3, 4), keepdim=True)
+        return ((images - middle) * contrast + middle + added).clamp(0, 1)
+
+    def _blurred(self, images: torch.Tensor, draw: _Draw) -> torch.Tensor:
+        if not self.settings.augment_blur:
+            return images
+        sigma = draw.uniform(0.1, max(0.1, self.settings.augment_blur))
+        chosen = draw.chance(1 / 3).view(-1, 1, 1, 1, 1)
+        flat = images.flatten(1, 2)
+        blurred = gaussian_blur2d(flat, (5, 5), sigma[:, None].expand(-1, 2))
+        return torch.where(chosen, blurred.view_as(images), images)
+
+    def _erased(self, images: torch.Tensor, draw: _Draw) -> torch.Tensor:
+        """Paint a rectangle of 2 to 25 % of the image in one random grey."""
+        if not self.settings.augment_erase:
+            return images
+        b, _, _, h, w = images.shape
+        chosen = draw.chance(self.settings.augment_erase)
+        area, ratio = draw.uniform(0.02, 0.25), draw.uniform(-0.7, 0.7).exp()
+        height, width = (area * ratio).sqrt() * h, (area / ratio).sqrt() * w
+        top, left = draw.uniform(0, 1) * (h - height), draw.uniform(0, 1) * (w - width)
+        rows = torch.arange(h, device=images.device)[None, :]
+        columns = torch.arange(w, device=images.device)[None, :]
+        in_rows = (rows >= top[:, None]) & (rows < (top + height)[:, None])
+        in_columns = (columns >= left[:, None]) & (columns < (left + width)[:, None])
+        inside = in_rows[:, :, None] & in_columns[:, None, :] & chosen[:, None, None]
+        grey = draw.uniform(0, 1).view(b, 1, 1, 1, 1)
+        return torch.where(inside[:, None, None], grey, images)
+
+
+def mirrored_poses(poses: torch.Tensor, front_azimuth: float) -> torch.Tensor:
+    """Return the poses (B, A) that mirror images show."""
+    mirrored = poses.clone()
+    azimuth = 2 * front_azimuth - poses[:, INDEX["azimuth"]]
+    mirrored[:, INDEX["azimuth"]] = AXIS["azimuth"].wrapped(azimuth)
+    for name in ("roll", "shift_x"):
+        mirrored[:, INDEX[name]] = -poses[:, INDEX[name]]
+    return mirrored
+
+
+class _Draw:
+    """Random numbers for one batch, drawn on the CPU and moved to the images' device."""
+
+    def __init__(self, count: int, generator: torch.Generator, device: torch.device) -> None:
+        self.count, self.generator, self.device = count, generator, device
+
+    def uniform(self, low: float, high: float) -> torch.Tensor:
+        values = torch.rand(self.count, generator=self.generator) * (high - low) + low
+        return values.to(self.device, non_blocking=True)
+
+    def chance(self, probability: float) -> torch.Tensor:
+        chosen = torch.rand(self.count, generator=self.generator) < probability
+        return chosen.to(self.device, non_blocking=True)
+
+    def normal_like(self, images: torch.Tensor) -> torch.Tensor:
+        if images.device.type == "cpu":
+            return torch.randn(images.shape, generator=self.generator)
+        seed = int(torch.randint(2**62, (1,), generator=self.generator))
+        on_device = torch.Generator(images.device).manual_seed(seed)
+        return torch.randn(images.shape, generator=on_device, device=images.device)

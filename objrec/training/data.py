@@ -1,0 +1,284 @@
+"""What the loop reads: the whole set in memory, as augmented batches of stem outputs.
+
+Two sources, one contract. Extractors trained from scratch get freshly augmented images at every
+step. A frozen backbone is run once over a few augmented copies of the set, and every epoch then
+draws among those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from objrec.datasets import Dataset, estimate_front_azimuth
+from objrec.errors import DataError, Failure, SettingsError
+from objrec.pose import INDEX, PLANE_AXES, PoseSpace
+from objrec.preprocessing import Preprocessing, load_images
+from objrec.training.augmentation import Augmentation
+from objrec.training.settings import PoseSettings, Recipe
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A training set, decoded once.
+
+    Attributes:
+        images: (N, V, C, S, S) uint8.
+        labels: (N,) int64.
+        poses: (N, A) float32 stored units; NaN where not observed or not to be used.
+        objects: (N,) object numbers, int64.
+        preprocessing: Made from these images.
+        front_azimuth: Where the camera faces an object's front; None: mirroring is off.
+        failures: What could not be read.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    poses: torch.Tensor
+    objects: torch.Tensor
+    preprocessing: Preprocessing
+    front_azimuth: float | None
+    failures: tuple[Failure, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device) -> TrainingData:
+        """Return the set with its tensors on a device."""
+        names = ("images", "labels", "poses", "objects")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+def load_training_data(
+    dataset: Dataset, recipe: Recipe, image_side: int, standardised: bool, on_progress: Progress
+) -> TrainingData:
+    """Decode a set and settle what its labels mean.
+
+    Args:
+        dataset: A training split.
+        recipe: Its pose settings say which labels are used.
+        image_side: S.
+        standardised: Whether pixel mean and deviation are taken from the set (own extractors);
+            otherwise images stay in [0, 1] for a backbone that has its own.
+        on_progress: Called with (images done, images in all).
+
+    Raises:
+        DataError: Fewer than two categories have a readable image.
+        SettingsError: A symmetric category that the set does not have.
+    """
+    preprocessing = Preprocessing(
+        size=image_side, cameras=dataset.cameras, colour=dataset.colour, mean=0.0, deviation=1.0
+    )
+    batch, failures = load_images(dataset, preprocessing, on_progress)
+    if len(batch.labels.unique()) < 2:
+        raise DataError(
+            f"{dataset.root}: fewer than two categories have readable images; add categories"
+        )
+    if standardised:
+        preprocessing = preprocessing.fitted(batch.images)
+    kept = batch.index.numpy()
+    _, objects = np.unique(dataset.objects[kept], return_inverse=True)
+    return TrainingData(
+        images=batch.images,
+        labels=batch.labels,
+        poses=_used_labels(batch.poses, batch.labels, dataset.categories, recipe.pose),
+        objects=torch.from_numpy(objects.astype(np.int64)),
+        preprocessing=preprocessing,
+        front_azimuth=_front_azimuth(dataset, batch.images, kept, recipe.pose),
+        failures=failures,
+    )
+
+
+def _used_labels(
+    poses: torch.Tensor, labels: torch.Tensor, categories: tuple[str, ...], settings: PoseSettings
+) -> torch.Tensor:
+    poses = poses.clone()
+    for name in settings.latent:
+        poses[:, INDEX[name]] = torch.nan
+    for category in settings.symmetric:
+        if category not in categories:
+            listed = ", ".join(categories)
+            raise SettingsError(f"--symmetric: the set has no category '{category}', only {listed}")
+        poses[labels == categories.index(category), INDEX["azimuth"]] = torch.nan
+    return poses
+
+
+def _front_azimuth(
+    dataset: Dataset, images: torch.Tensor, kept: np.ndarray, settings: PoseSettings
+) -> float | None:
+    """Say how a mirror image changes the azimuth; None where that cannot be said."""
+    if settings.front_azimuth is not None:
+        return settings.front_azimuth
+    if "azimuth" in settings.relative:
+        return None
+    poses = dataset.poses[kept]
+    if "azimuth" in settings.latent or np.isnan(poses[:, INDEX["azimuth"]]).all():
+        return 0.0
+    if dataset.front_azimuth is not None:
+        return dataset.front_azimuth
+    lighting = dataset.factors.get("lighting")
+    groups = None if lighting is None else lighting[kept]
+    return estimate_front_azimuth(images, poses, dataset.objects[kept], groups=groups)
+
+
+def upright_plane_axes(poses: torch.Tensor, space: PoseSpace) -> torch.Tensor:
+    """Take the images as they are for upright, centred and of scale 1.
+
+    Where the space searches an in-plane axis that no image of the set is labelled with, the
+    images themselves define its zero; augmentation then shows the other poses.
+    """
+    poses = poses.clone()
+    for name in PLANE_AXES:
+        if name in space.axes and poses[:, INDEX[name]].isnan().all():
+            poses[:, INDEX[name]] = 0.0
+    return poses
+
+
+class Step(NamedTuple):
+    """One training batch: stem outputs, labels, poses as augmented, and where they came from."""
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    poses: torch.Tensor
+    index: torch.Tensor
+
+
+class ImageSource:
+    """Augments images at every step, on the device that holds them."""
+
+    def __init__(self, data: TrainingData, augmentation: Augmentation, stem: nn.Module) -> None:
+        self.data, self.augmentation, self.stem = data, augmentation, stem
+
+    def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[Step]:
+        """Yield the batches of one epoch, in an order drawn from the generator."""
+        order = torch.randperm(len(self.data), generator=generator).to(self.data.images.device)
+        for index in full_batches(order, batch_size):
+            inputs, poses = _augmented(self.data, index, self.augmentation, generator)
+            yield Step(self.stem(inputs), self.data.labels[index], poses, index)
+
+
+class FrozenSource:
+    """Draws among a frozen backbone's features of a few augmented copies of the set.
+
+    Args:
+        features: (copies, N, C, h, w) half precision.
+        poses: (copies, N, A), as augmented.
+        labels: (N,).
+    """
+
+    def __init__(self, features: torch.Tensor, poses: torch.Tensor, labels: torch.Tensor) -> None:
+        self.features, self.poses, self.labels = features, poses, labels
+
+    def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[Step]:
+        """Yield the batches of one epoch; each image comes from a copy drawn at random."""
+        order = torch.randperm(len(self.labels), generator=generator)
+        for index in full_batches(order, batch_size):
+            copy = torch.randint(len(self.features), index.shape, generator=generator)
+            copy, index = copy.to(self.labels.device), index.to(self.labels.device)
+            inputs = self.features[copy, index].float()
+            yield Step(inputs, self.labels[index], self.poses[copy, index], index)
+
+
+def full_batches(order: torch.Tensor, batch_size: int) -> Iterator[torch.Tensor]:
+    """Cut an order into batches; a last one of a single image joins the one before it.
+
+    Batch normalisation cannot train on one image.
+    """
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    yield from batches
+
+
+def batches_an_epoch(images: int, batch_size: int) -> int:
+    """Return the number of batches that `full_batches` makes."""
+    return sum(1 for _ in full_batches(torch.empty(images), batch_size))
+
+
+@dataclass(frozen=True)
+class FrozenCache:
+    """Where augmented copies of frozen features are kept until a run is over.
+
+    Each is written as soon as it is done, so that an interrupted run does not make it again.
+    """
+
+    folder: Path
+    copies: int
+    seed: int
+
+    def path(self, copy: int) -> Path:
+        """Return the file of one copy."""
+        return self.folder / f"frozen-{copy}.safetensors"
+
+    def remove(self) -> None:
+        """Delete all files of the cache."""
+        for path in self.folder.glob("frozen-*.safetensors*"):
+            path.unlink()
+
+
+def frozen_source(
+    data: TrainingData,
+    augmentation: Augmentation,
+    stem: nn.Module,
+    cache: FrozenCache,
+    on_progress: Progress,
+) -> FrozenSource:
+    """Run a frozen stem over augmented copies of the set, or read what an earlier run kept.
+
+    Args:
+        data: The set, on the device where the stem is.
+        augmentation: What to do to each copy.
+        stem: The frozen backbone.
+        cache: How many copies, their seed, and where they are kept.
+        on_progress: Called with (images done, images in all).
+    """
+    copies = []
+    for copy in range(cache.copies):
+        path = cache.path(copy)
+        if not path.is_file():
+            generator = torch.Generator().manual_seed(cache.seed * 1_000_003 + 500_000 + copy)
+            progress = _counting_from(copy * len(data), cache.copies * len(data), on_progress)
+            temporary = path.with_name(path.name + ".partial")
+            save_file(_frozen_copy(data, augmentation, stem, generator, progress), temporary)
+            temporary.replace(path)
+        copies.append(load_file(path, device=str(data.images.device)))
+    features = torch.stack([copy["features"] for copy in copies])
+    return FrozenSource(features, torch.stack([copy["poses"] for copy in copies]), data.labels)
+
+
+def _counting_from(start: int, total: int, on_progress: Progress) -> Callable[[int], None]:
+    return lambda done: on_progress(start + done, total)
+
+
+@torch.no_grad()
+def _frozen_copy(
+    data: TrainingData,
+    augmentation: Augmentation,
+    stem: nn.Module,
+    generator: torch.Generator,
+    on_progress: Callable[[int], None],
+) -> dict[str, torch.Tensor]:
+    features, moved = [], []
+    for index in torch.arange(len(data), device=data.images.device).split(64):
+        inputs, poses = _augmented(data, index, augmentation, generator)
+        features.append(stem(inputs).half().cpu())
+        moved.append(poses.cpu())
+        on_progress(int(index[-1]) + 1)
+    return {"features": torch.cat(features), "poses": torch.cat(moved)}
+
+
+def _augmented(
+    data: TrainingData, index: torch.Tensor, augmentation: Augmentation, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    images, poses = data.images[index].float() / 255, data.poses[index]
+    images, poses = augmentation(images, poses, generator)
+    return data.preprocessing.standardised(images), poses

@@ -1,0 +1,304 @@
+"""The training loop: one model on one set, as a stream of epoch reports.
+
+The loop prints nothing. After every epoch the run's whole state is on disk (see `checkpoint`), so
+it may be killed at any moment and resumed; on a CPU the resumed run ends with the same bits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from objrec.energy.model import EnergyModel
+from objrec.errors import ObjrecError, SettingsError
+from objrec.training.augmentation import Augmentation
+from objrec.training.checkpoint import CHECKPOINT, Checkpoint, pack, unpack
+from objrec.training.data import (
+    FrozenCache,
+    FrozenSource,
+    ImageSource,
+    Step,
+    TrainingData,
+    batches_an_epoch,
+    frozen_source,
+)
+from objrec.training.objective import (
+    ClassifierObjective,
+    EnergyObjective,
+    StepResult,
+    collapse_indicators,
+)
+from objrec.training.relative import RelativeAzimuth
+from objrec.training.reports import EpochReport
+from objrec.training.settings import Recipe
+
+Progress = Callable[[int, int], None]
+
+
+class TrainingDiverged(ObjrecError):
+    """A loss or gradient was not finite; the last finite checkpoint is still there."""
+
+
+@dataclass
+class Job:
+    """One model to train.
+
+    Attributes:
+        network: Freshly built, on its device.
+        data: The set, on the same device.
+        recipe: All settings.
+        folder: Where the checkpoint is kept.
+        stage: For the reports.
+        identity: What a checkpoint must have been made for, to be resumed.
+    """
+
+    network: nn.Module
+    data: TrainingData
+    recipe: Recipe
+    folder: Path
+    stage: str
+    identity: dict[str, Any]
+
+
+class Loop:
+    """The state of a run, and its epochs.
+
+    Args:
+        job: What to train.
+        on_batch: Called with (steps done, steps in all).
+        on_frozen: Called with (images done, images in all) while a frozen backbone's features
+            are computed.
+    """
+
+    def __init__(self, job: Job, on_batch: Progress, on_frozen: Progress) -> None:
+        self.job, self.on_batch = job, on_batch
+        network, settings = job.network, job.recipe.training
+        self.epochs = settings.epochs_for(len(job.data))
+        self.steps = batches_an_epoch(len(job.data), settings.batch_size)
+        self.averaged = AveragedModel(
+            network, multi_avg_fn=_averaging(settings.averaging), use_buffers=True
+        )
+        self.optimizer = _optimizer(network, settings.lr, settings.weight_decay)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, settings.lr, total_steps=self.epochs * self.steps,
+            pct_start=settings.warmup,
+        )  # fmt: skip
+        self.objective = _objective(network, job.recipe)
+        self.relative = RelativeAzimuth.of(job.data) if job.recipe.pose.relative else None
+        self.reports: list[EpochReport] = []
+        self._on_frozen = on_frozen
+
+    def run(self) -> Iterator[EpochReport]:
+        """Train to the end, from the folder's checkpoint if there is one.
+
+        Yields:
+            The reports of all epochs, those before the checkpoint included.
+
+        Raises:
+            TrainingDiverged: A loss or gradient was not finite.
+            SettingsError: The checkpoint was made with other settings or data.
+            ModelError: The checkpoint cannot be read.
+        """
+        if (self.job.folder / CHECKPOINT).is_file():
+            self._restore(Checkpoint.load(self.job.folder / CHECKPOINT))
+            yield from self.reports
+        source = self._source() if len(self.reports) < self.epochs else None
+        for number in range(len(self.reports) + 1, self.epochs + 1):
+            report = self._epoch(number, source)
+            self.reports.append(report)
+            self._checkpoint().save(self.job.folder / CHECKPOINT)
+            yield report
+
+    def result(self) -> nn.Module:
+        """Return the averaged network, in evaluation mode."""
+        return self.averaged.module.eval()
+
+    def clean_up(self) -> None:
+        """Delete what only an unfinished run needs."""
+        self._cache().remove()
+        (self.job.folder / CHECKPOINT).unlink(missing_ok=True)
+
+    def _source(self) -> ImageSource | FrozenSource:
+        data, network = self.job.data, self.job.network
+        augmentation = Augmentation(self.job.recipe.augmentation, network.axes, data.front_azimuth)
+        if network.extractor.frozen:
+            stem = network.extractor.stem
+            return frozen_source(data, augmentation, stem, self._cache(), self._on_frozen)
+        return ImageSource(data, augmentation, network.extractor.stem)
+
+    def _cache(self) -> FrozenCache:
+        settings = self.job.recipe.training
+        return FrozenCache(self.job.folder, settings.cached_copies, settings.seed)
+
+    def _epoch(self, number: int, source: ImageSource | FrozenSource) -> EpochReport:
+        settings, network = self.job.recipe.training, self.job.network
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + number)
+        started = time.monotonic()
+        if self.relative is not None and number > 1:
+            self.relative.estimate(self.result(), self.job.data, self.job.recipe.answers)
+        network.train()
+        watch = _Watch(self.steps, self.job.data.images.device)
+        for i, batch in enumerate(source.epoch(settings.batch_size, generator)):
+            features, result = self._step(batch, watch)
+            self.on_batch((number - 1) * self.steps + i + 1, self.epochs * self.steps)
+        watch.check(number)
+        gap, variance = collapse_indicators(features, result.maps)
+        return EpochReport(
+            stage=self.job.stage,
+            epoch=number,
+            epochs=self.epochs,
+            loss=watch.mean_loss(),
+            error_rate=watch.errors(len(self.job.data)),
+            learning_rate=self.schedule.get_last_lr()[0],
+            seconds=round(time.monotonic() - started, 3),
+            reference_gap=gap,
+            feature_variance=variance,
+            note=_collapse_note(gap, variance, result),
+        )
+
+    def _step(self, batch: Step, watch: _Watch) -> tuple[torch.Tensor, StepResult]:
+        settings, network = self.job.recipe.training, self.job.network
+        poses = batch.poses
+        if self.relative is not None:
+            poses = self.relative.applied(poses, batch.index)
+        device = batch.inputs.device.type
+        mixed = settings.amp and device == "cuda"
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=mixed):
+            features = network.extractor.head(batch.inputs)
+        features = features.float()
+        result = self.objective(features, batch.labels, poses)
+        loss = sum(result.terms.values()).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(network.parameters(), settings.max_gradient)
+        watch.record(result, batch.labels, norm)
+        self.optimizer.step()
+        self.schedule.step()
+        self.averaged.update_parameters(network)
+        return features.detach(), result
+
+    def _checkpoint(self) -> Checkpoint:
+        states = {
+            "network": self.job.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "offsets": self.relative.offsets if self.relative else None,
+        }
+        tensors, structure = pack(states, "state")
+        reports = [asdict(report) for report in self.reports]
+        numbers = {"identity": self.job.identity, "state": structure, "reports": reports}
+        return Checkpoint(tensors, numbers)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        difference = _first_difference(checkpoint.numbers["identity"], self.job.identity)
+        if difference:
+            raise SettingsError(
+                f"{self.job.folder / CHECKPOINT}: made with {difference}; "
+                "resume with the same settings and data, or start anew with --force"
+            )
+        states = unpack(checkpoint.tensors, checkpoint.numbers["state"])
+        self.job.network.load_state_dict(states["network"])
+        self.averaged.load_state_dict(states["averaged"])
+        self.optimizer.load_state_dict(states["optimizer"])
+        self.schedule.load_state_dict(states["schedule"])
+        if self.relative is not None:
+            self.relative = replace(
+                self.relative, offsets=states["offsets"].to(self.relative.offsets.device)
+            )
+        self.reports = [EpochReport(**report) for report in checkpoint.numbers["reports"]]
+
+
+class _Watch:
+    """Losses and errors of an epoch, kept on the device so that no step waits for them."""
+
+    def __init__(self, steps: int, device: torch.device) -> None:
+        self._terms: list[dict[str, torch.Tensor]] = []
+        self._wrong = torch.zeros((), device=device)
+
+    def record(self, result: StepResult, labels: torch.Tensor, gradient: torch.Tensor) -> None:
+        terms = {name: term.detach().mean() for name, term in result.terms.items()}
+        self._terms.append({**terms, "gradient": gradient.detach()})
+        self._wrong += (result.predicted != labels).sum()
+
+    def check(self, epoch: int) -> None:
+        """Name the first term of the first batch that was not finite."""
+        names = list(self._terms[0])
+        values = torch.stack([torch.stack([terms[n] for n in names]) for terms in self._terms])
+        bad = (~torch.isfinite(values)).nonzero()
+        if len(bad):
+            batch, term = bad[0].tolist()
+            raise TrainingDiverged(
+                f"training: epoch {epoch}, batch {batch + 1}: the {names[term]} "
+                f"{'' if names[term] == 'gradient' else 'term '}is not finite; the last finite "
+                "checkpoint is kept; train anew with a lower --lr"
+            )
+
+    def mean_loss(self) -> float:
+        total = sum(
+            sum(float(v) for name, v in terms.items() if name != "gradient")
+            for terms in self._terms
+        )
+        return total / len(self._terms)
+
+    def errors(self, images: int) -> float:
+        return float(self._wrong) / images
+
+
+def _objective(network: nn.Module, recipe: Recipe) -> EnergyObjective | ClassifierObjective:
+    if isinstance(network, EnergyModel):
+        return EnergyObjective(network, recipe.loss, recipe.answers, network.operators())
+    return ClassifierObjective(network)
+
+
+def _averaging(decay: float) -> Callable[..., None]:
+    """Return an exponential moving average that starts short, so that brief runs forget the start.
+
+    The n-th update keeps min(decay, (1 + n) / (10 + n)), as in TensorFlow's moving averages.
+    """
+
+    @torch.no_grad()
+    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], count: Any) -> None:
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))
+        for mean, value in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value.to(mean.device), 1 - kept)
+            else:
+                mean.copy_(value)
+
+    return update
+
+
+def _optimizer(network: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    trained = [p for p in network.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.ndim > 1]
+    others = [p for p in trained if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=lr)
+
+
+def _collapse_note(gap: float, variance: float, result: StepResult) -> str:
+    if variance < 1e-6 or (result.maps is not None and gap < 1e-4):
+        return "collapse: references or features have merged; use a loss with a margin"
+    return ""
+
+
+def _first_difference(saved: Any, wanted: Any, path: str = "") -> str:
+    """Say, in words, the first value in which two nested descriptions differ; "" if none."""
+    if isinstance(saved, dict) and isinstance(wanted, dict):
+        for key in wanted | saved:
+            found = _first_difference(saved.get(key), wanted.get(key), f"{path} {key}".strip())
+            if found:
+                return found
+        return ""
+    return "" if saved == wanted else f"{path} {saved}, not {wanted}"

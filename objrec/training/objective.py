@@ -1,0 +1,105 @@
+"""What a training step minimises: the energy model's losses, or the classifiers' cross-entropies.
+
+Both take a batch and return a loss per image and the predicted category, so that one loop trains
+either under the same budget.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from objrec.answers import AnswerSettings, answer_set
+from objrec.energy.classifier import Classifier
+from objrec.energy.model import EnergyModel
+from objrec.losses import LossSettings, loss_terms
+from objrec.pose import INDEX
+from objrec.warping import Operators
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step computed.
+
+    Attributes:
+        terms: Name → (B,), differentiable; the loss is their sum.
+        predicted: (B,) category indices.
+        maps: The warped references (K, M, P, C, h, w), for `collapse_indicators`; None for a
+            classifier.
+    """
+
+    terms: dict[str, torch.Tensor]
+    predicted: torch.Tensor
+    maps: torch.Tensor | None
+
+
+class EnergyObjective:
+    """The total loss of `losses` over the answer sets of `answers`."""
+
+    def __init__(
+        self, model: EnergyModel, loss: LossSettings, answers: AnswerSettings, operators: Operators
+    ) -> None:
+        self.model, self.loss, self.answers, self.operators = model, loss, answers, operators
+
+    def __call__(
+        self, features: torch.Tensor, labels: torch.Tensor, poses: torch.Tensor
+    ) -> StepResult:
+        """Compute the loss of one batch.
+
+        Args:
+            features: (B, C, h, w).
+            labels: (B,).
+            poses: (B, A) stored units, NaN where not observed.
+        """
+        warped = self.model.warp(self.operators)
+        energies = self.model.energies(features, warped)
+        answers = answer_set(labels, poses, energies.grid, len(self.model.categories), self.answers)
+        terms = loss_terms(energies.values, answers, self.loss)
+        return StepResult(terms, energies.per_category().argmin(dim=1), warped.maps)
+
+
+class ClassifierObjective:
+    """Cross-entropy of the category, plus that of each pose axis where it was observed."""
+
+    def __init__(self, model: Classifier) -> None:
+        self.model = model
+        self.grid = model.space.grid()
+
+    def __call__(
+        self, features: torch.Tensor, labels: torch.Tensor, poses: torch.Tensor
+    ) -> StepResult:
+        """Compute the loss of one batch; arguments as for `EnergyObjective`."""
+        logits, heads = self.model.logits(features)
+        terms = {"category": cross_entropy(logits, labels, reduction="none")}
+        for name, axis_logits in heads.items():
+            values = poses[:, INDEX[name]]
+            observed = ~values.isnan()
+            target = self.grid.nearest(name, torch.nan_to_num(values))
+            loss = cross_entropy(axis_logits, target, reduction="none")
+            terms[name] = torch.where(observed, loss, torch.zeros_like(loss))
+        return StepResult(terms, logits.argmax(dim=1), None)
+
+
+@torch.no_grad()
+def collapse_indicators(features: torch.Tensor, maps: torch.Tensor | None) -> tuple[float, float]:
+    """Return how far a model is from collapse.
+
+    Args:
+        features: (B, C, h, w).
+        maps: (K, M, P, C, h, w) warped references; None for classifiers.
+
+    Returns:
+        The smallest squared distance between two categories' maps at the same pose, relative to
+        their mean squared norm (0: references have merged; 0 for classifiers), and the variance
+        of G over the batch.
+    """
+    variance = float(features.var(dim=0).mean())
+    if maps is None or len(maps) < 2:
+        return 0.0, variance
+    sample = maps[:, 0, :: max(1, maps.shape[2] // 16)].flatten(2).transpose(0, 1)
+    squared = torch.cdist(sample, sample).square().mean(0)
+    norm = sample.square().sum(-1).mean().clamp(min=1e-12)
+    others = squared + torch.diag(torch.full_like(squared[0], torch.inf))
+    return float(others.min() / norm), variance
