@@ -1,0 +1,189 @@
+"""Evaluation: the numbers of one recogniser on one data set, and evaluation.json.
+
+Plain values only, so that reports, tables and other programs need neither model nor data set.
+Reading is strict: a file of another version, or with keys missing, unknown or of the wrong type,
+is refused with a message that says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from objrec.errors import DataError
+from objrec.saving import write_text
+
+FORMAT_VERSION = 1
+_LINE = 96  # values that fit into this many characters stay on one line of the file
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured; the fields are the keys of evaluation.json.
+
+    Rates are shares in 0..1, angles degrees. Images whose category the model does not know, and
+    files that could not be read, are in no figure: `notes` and `failures` name them.
+
+    Attributes:
+        model: ``name``, ``kind``, ``parameters`` and the ``axes`` of pose it answers.
+        data: ``name``, ``split``, ``images``, ``objects`` and ``categories`` measured.
+        categories: The model's, in its order.
+        error_rate: Share of wrong categories.
+        error_rate_ci: 95 % interval by bootstrap over objects, stratified by category.
+        chance_error: Error of guessing evenly among `categories`.
+        bootstrap: ``resamples``, ``seed``, ``level`` and what was drawn (``over``).
+        per_category: Category → ``error_rate``, ``error_rate_ci``, ``errors``, ``count``,
+            ``objects``, ``seen_as``; categories with images only.
+        per_object: Rows ``object``, ``category``, ``errors``, ``count``, ``error_rate``,
+            ``seen_as``, worst first; empty when the set names no objects.
+        confusion: Counts; row = true, column = answered, both in the order of `categories`.
+        pose: Axis → figures over all images, with ``correct``: the same over those of the right
+            category (see `pose_metrics.axis_figures`); empty for models without pose.
+        pose_excluded: Categories that were left out of `pose` because somebody said so.
+        by_factor: Pose axis or factor → rows ``value``, ``errors``, ``count``, ``error_rate``.
+        viewpoint: Error over azimuth × elevation; None unless both are labelled.
+        worst_views: Rows ``category``, ``azimuth`` (from, to), ``seen_as``, ``error_rate``, ….
+        unknown_rate: Share of images called unknown although their category is known; None if
+            the model is not calibrated to say so.
+        images_per_second: Reading, preprocessing and recognition together.
+        images_per_second_recognition: Recognition of preprocessed images alone.
+        hardware: What it ran on, as `describe_hardware` says.
+        provenance: Command, time and whatever else the caller wants kept.
+        notes: Sentences that a reader of the figures must know.
+        predictions: One row an image: ``file``, ``object``, ``category``, ``predicted``,
+            ``energy``, ``pose``, ``pose_true``, ``unknown``.
+        failures: ``file`` and ``error`` of what could not be read.
+        format_version: Version of this layout.
+    """
+
+    model: dict[str, Any]
+    data: dict[str, Any]
+    categories: list[str]
+    error_rate: float
+    error_rate_ci: list[float]
+    chance_error: float
+    bootstrap: dict[str, Any]
+    per_category: dict[str, dict[str, Any]]
+    per_object: list[dict[str, Any]]
+    confusion: list[list[int]]
+    pose: dict[str, dict[str, Any]]
+    pose_excluded: list[str]
+    by_factor: dict[str, list[dict[str, Any]]]
+    viewpoint: dict[str, Any] | None
+    worst_views: list[dict[str, Any]]
+    unknown_rate: float | None
+    images_per_second: float
+    images_per_second_recognition: float
+    hardware: dict[str, Any]
+    provenance: dict[str, Any]
+    notes: list[str]
+    predictions: list[dict[str, Any]]
+    failures: list[dict[str, str]]
+    format_version: int = field(default=FORMAT_VERSION)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, the version first, shares rounded to six digits."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return _plain({"format_version": values.pop("format_version"), **values})
+
+    def save(self, path: str | Path) -> None:
+        """Write evaluation.json, whole or not at all.
+
+        Raises:
+            DataError: The file cannot be written.
+        """
+        path = Path(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = _laid_out(self.to_dict()) + "\n"
+            # Half characters, which broken file names contain, as the escape that JSON reads back.
+            write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read evaluation.json.
+
+        Raises:
+            DataError: The file is missing, not JSON, or not an evaluation of this version.
+        """
+        path = Path(path)
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+        except ValueError as error:
+            raise DataError(f"{path}: not valid JSON ({error}); evaluate again") from error
+        return cls.from_dict(values, str(path))
+
+    @classmethod
+    def from_dict(cls, values: Any, place: str = "evaluation") -> Self:
+        """Build an evaluation from what `to_dict` returned, strictly.
+
+        Raises:
+            DataError: Wrong version, missing or unknown keys, or a value of the wrong type.
+        """
+        if not isinstance(values, dict) or "format_version" not in values:
+            raise DataError(f"{place}: not an evaluation; give the evaluation.json of `evaluate`")
+        if values["format_version"] != FORMAT_VERSION:
+            raise DataError(
+                f"{place}: evaluation format {values['format_version']!r} is not {FORMAT_VERSION}; "
+                "evaluate again with this version of objrec"
+            )
+        kinds = typing.get_type_hints(cls)
+        for problem, names in (
+            ("missing", kinds.keys() - values.keys()),
+            ("unknown", values.keys() - kinds.keys()),
+        ):
+            if names:
+                listed = ", ".join(sorted(names))
+                raise DataError(f"{place}: {problem} key {listed}; evaluate again")
+        for name, kind in kinds.items():
+            if not _is_a(values[name], kind):
+                raise DataError(f"{place}: {name} has the wrong type; evaluate again")
+        return cls(**values)
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Whether a value read from JSON fits a field's type, looking only at its outer layer."""
+    if isinstance(kind, types.UnionType):
+        return any(_is_a(value, part) for part in typing.get_args(kind))
+    outer = typing.get_origin(kind) or kind
+    if isinstance(value, bool):
+        return outer is bool
+    return isinstance(value, (int, float) if outer is float else outer)
+
+
+def _plain(value: Any) -> Any:
+    """Round floats, turn NaN and infinity into None, and copy containers."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
+
+
+def _laid_out(value: Any, indent: str = "") -> str:
+    """Write JSON for people: short values and the rows of tables take one line each."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or len(indent) + len(flat) <= _LINE:
+        return flat
+    deeper = indent + "  "
+    if isinstance(value, dict):
+        parts = [
+            f"{json.dumps(key, ensure_ascii=False)}: {_laid_out(item, deeper)}"
+            for key, item in value.items()
+        ]
+    else:
+        parts = [json.dumps(item, ensure_ascii=False) for item in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return f"{opening}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{closing}"
