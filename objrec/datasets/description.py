@@ -1,0 +1,108 @@
+"""set.json: the optional file in a set's root that says what its images cannot.
+
+    {"name": "toys", "categories": ["animal", "human"], "front_azimuth": 0,
+     "elevation": {"first": 30, "step": 5}}
+
+All entries are optional, unknown ones are refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from objrec.errors import DataError, SettingsError
+from objrec.options import Settings, did_you_mean, option
+
+FILE_NAME = "set.json"
+
+
+@dataclass(frozen=True)
+class IndexScale(Settings):
+    """How a NORB elevation or azimuth index becomes degrees: first + index x step."""
+
+    first: float = option(0.0, "degrees at index 0", minimum=-360.0, maximum=360.0)
+    step: float = option(1.0, "degrees from one index to the next", minimum=-360.0, maximum=360.0)
+
+
+# Small NORB: elevations 30, 35, ... 70; azimuth indices 0 to 34 count tens of degrees.
+ELEVATION = IndexScale(first=30.0, step=5.0)
+AZIMUTH = IndexScale(first=0.0, step=10.0)
+
+
+@dataclass(frozen=True)
+class SetEntries(Settings):
+    """The plain entries of set.json."""
+
+    name: str | None = option(None, "what the set is called")
+    categories: tuple[str, ...] = option((), "the categories, in the order of their labels")
+    front_azimuth: float | None = option(
+        None, "azimuth in degrees of the camera that faces the objects' front"
+    )
+
+
+@dataclass(frozen=True)
+class SetDescription:
+    """What set.json says, or the defaults where it says nothing."""
+
+    entries: SetEntries = SetEntries()
+    elevation: IndexScale = ELEVATION
+    azimuth: IndexScale = AZIMUTH
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of set.json, without the entries that say nothing."""
+        entries = {k: v for k, v in self.entries.to_json().items() if v not in (None, [])}
+        scales = {"elevation": self.elevation.to_json(), "azimuth": self.azimuth.to_json()}
+        return entries | scales
+
+    def ordered(self, found: Iterable[str], root: Path) -> tuple[str, ...]:
+        """Return the categories in label order: as listed, or else those found, by name.
+
+        Raises:
+            DataError: A category was found that set.json does not list.
+        """
+        listed = self.entries.categories
+        for name in sorted(set(found)):
+            if listed and name not in listed:
+                hint = did_you_mean(name, listed) or "; add it"
+                raise DataError(
+                    f"{root / FILE_NAME}: categories do not list '{name}', which the set has{hint}"
+                )
+        return listed or tuple(sorted(set(found)))
+
+
+def read_description(root: Path) -> SetDescription:
+    """Read set.json in a folder; the defaults if there is none.
+
+    Raises:
+        DataError: It is not JSON, or has an unknown or wrong entry.
+    """
+    path = root / FILE_NAME
+    if not path.is_file():
+        return SetDescription()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: is not valid JSON ({reason}); correct or remove it") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: must hold an object with names and values; see the README")
+    try:
+        return _described(content, str(path))
+    except SettingsError as error:
+        raise DataError(str(error)) from error
+
+
+def _described(content: dict[str, Any], place: str) -> SetDescription:
+    scales = {}
+    for axis, default in (("elevation", ELEVATION), ("azimuth", AZIMUTH)):
+        given = content.pop(axis, {})
+        both = default.to_json() | given if isinstance(given, dict) else given
+        scales[axis] = IndexScale.from_json(both, f"{place}: {axis}")
+    entries = SetEntries.from_json(content, place)
+    if len(set(entries.categories)) < len(entries.categories) or "" in entries.categories:
+        raise DataError(f"{place}: categories must be different, non-empty names")
+    return SetDescription(entries, **scales)
