@@ -88,6 +88,7 @@ class Recognizer:
     Args:
         saved: From `load_model`.
         device: 'auto' (a GPU where there is one), 'cpu', 'cuda', ...
+        name: What reports call it; `load` takes the folder's name.
 
     Example:
         >>> recognizer = Recognizer.load()  # the shipped model
@@ -95,7 +96,8 @@ class Recognizer:
         ('airplane', 'animal')
     """
 
-    def __init__(self, saved: SavedModel, device: str = "auto") -> None:
+    def __init__(self, saved: SavedModel, device: str = "auto", name: str = "") -> None:
+        self.name = name
         self.device = choose_device(device)
         self.network = saved.network.to(self.device).eval()
         self.kind = saved.kind
@@ -113,7 +115,8 @@ class Recognizer:
             ModelError: The folder is not a complete model.
             SettingsError: The device is not to be had.
         """
-        return cls(load_model(Path(folder) if folder is not None else shipped_model()), device)
+        path = Path(folder) if folder is not None else shipped_model()
+        return cls(load_model(path), device, name=path.resolve().name)
 
     @property
     def categories(self) -> tuple[str, ...]:

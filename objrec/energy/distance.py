@@ -1,7 +1,7 @@
 """The distance D between a feature map and every warped reference, as one matrix product.
 
 Both distances are bounded below by 0, and both make a reference that was pushed out of view pay
-for it, so that the search cannot win by looking away (DESIGN: coverage).
+for it, so that the search cannot win by looking away.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 MIN_COVERED_SHARE = 0.5
-"""Squared distances are divided by at least this share of the map, however little is covered."""
+"""Squared distances count at least this share of the map, however little of it is covered."""
 
 
 class CosineDistance(nn.Module):
@@ -57,7 +57,10 @@ class CosineDistance(nn.Module):
 class SquaredDistance(nn.Module):
     """s times the mean squared difference over the covered cells.
 
-    Sum of w (g - r)^2 = [g^2, g] . [w, -2 w r] + sum of w r^2: still one matrix product.
+    Where less than half of the map is covered, the cells missing to that half count as mismatch,
+    each with the image's mean square, as if the reference were zero there. With their share u of
+    all cells, the sum of w (g - r)^2 + u g^2 is [g^2, g] . [w + u, -2 w r] + sum of w r^2: still
+    one matrix product.
     """
 
     def __init__(self, scale: float = 10.0, cap: float = 100.0) -> None:
@@ -81,22 +84,27 @@ class SquaredDistance(nn.Module):
         """
         g, r = features.flatten(1), maps.flatten(1)
         w = coverage.expand_as(maps).flatten(1)
+        counted, missing = _counted(w)
         left = torch.cat([g.square(), g], dim=1)
-        right = torch.cat([w, -2 * w * r], dim=1)
+        right = torch.cat([w + missing[:, None], -2 * w * r], dim=1)
         total = left @ right.T + (w * r.square()).sum(1)
-        return self.scale() * total.clamp(min=0) / _covered(w)
+        return self.scale() * total.clamp(min=0) / counted
 
     def paired(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
     ) -> torch.Tensor:
         """Return (N,): the distance of the i-th feature map to the i-th reference."""
-        w = coverage.expand_as(maps).flatten(1)
-        total = (w * (features.flatten(1) - maps.flatten(1)).square()).sum(1)
-        return self.scale() * total / _covered(w)
+        g, w = features.flatten(1), coverage.expand_as(maps).flatten(1)
+        counted, missing = _counted(w)
+        total = (w * (g - maps.flatten(1)).square()).sum(1) + missing * g.square().sum(1)
+        return self.scale() * total / counted
 
 
-def _covered(weights: torch.Tensor) -> torch.Tensor:
-    return weights.sum(1).clamp(min=MIN_COVERED_SHARE * weights.shape[1])
+def _counted(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (Q,) the number of cells that count, and the share of all cells missing to it."""
+    covered, cells = weights.sum(1), weights.shape[1]
+    counted = covered.clamp(min=MIN_COVERED_SHARE * cells)
+    return counted, (counted - covered) / cells
 
 
 def _unit(vectors: torch.Tensor) -> torch.Tensor:

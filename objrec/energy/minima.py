@@ -29,7 +29,6 @@ def neighbours(values: torch.Tensor, dim: int, around: bool) -> tuple[torch.Tens
         return beyond, beyond
     before, after = values.roll(1, dim), values.roll(-1, dim)
     if not around:
-        before, after = before.clone(), after.clone()
         before.select(dim, 0).fill_(torch.inf)
         after.select(dim, -1).fill_(torch.inf)
     return before, after

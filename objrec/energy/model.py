@@ -130,5 +130,5 @@ def _build_references(
     if settings.references == "planar":
         return PlanarReferences(categories, models, space, channels, side)
     return VolumeReferences(
-        categories, models, settings.volume_channels, settings.depth, channels, side
+        categories, models, settings.volume_channels, settings.depth or side, channels, side
     )

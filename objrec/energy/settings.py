@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from objrec.energy.distance import DISTANCES
 from objrec.energy.features import EXTRACTORS
+from objrec.errors import SettingsError
 from objrec.options import Settings, option
 
 REFERENCES = ("volume", "planar")
@@ -28,10 +29,20 @@ class ModelSettings(Settings):
         1, "reference models a category (latent sub-types)", minimum=1, maximum=64
     )
     volume_channels: int = option(16, "channels of a reference volume", minimum=1, maximum=1024)
-    depth: int = option(6, "depth of a reference volume, in cells", minimum=1, maximum=64)
+    depth: int | None = option(
+        None, "depth of a reference volume, in cells; auto: as deep as wide", minimum=1, maximum=64
+    )
     distance: str = option(
         "cosine", "distance between feature map and warped reference", choices=tuple(DISTANCES)
     )
     scale: float = option(10.0, "starting scale of the distance", minimum=0.01)
     scale_cap: float = option(20.0, "largest scale the distance may learn", minimum=0.01)
     weights: str | None = option(None, "local weights file of a frozen backbone")
+
+    def check(self) -> None:
+        """Refuse a starting scale that its cap would hold fixed for good."""
+        if self.scale > self.scale_cap:
+            raise SettingsError(
+                f"settings: scale {self.scale} is above scale_cap {self.scale_cap}; "
+                "lower the one or raise the other"
+            )

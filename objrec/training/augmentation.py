@@ -90,11 +90,7 @@ class Augmentation:
             padding_mode="border",
             align_corners=True,
         ).view_as(images)
-        poses = poses.clone()
-        for name in self.searched:
-            if name in change:
-                poses[:, INDEX[name]] = AXIS[name].wrapped(poses[:, INDEX[name]] + change[name])
-        return moved, poses
+        return moved, moved_poses(poses, change, self.searched)
 
     def _lit(self, images: torch.Tensor, draw: _Draw) -> torch.Tensor:
         light, brightness = self.settings.augment_light, self.settings.augment_brightness
@@ -138,8 +134,35 @@ def mirrored_poses(poses: torch.Tensor, front_azimuth: float) -> torch.Tensor:
     azimuth = 2 * front_azimuth - poses[:, INDEX["azimuth"]]
     mirrored[:, INDEX["azimuth"]] = AXIS["azimuth"].wrapped(azimuth)
     for name in ("roll", "shift_x"):
-        mirrored[:, INDEX[name]] = -poses[:, INDEX[name]]
+        mirrored[:, INDEX[name]] = AXIS[name].wrapped(-poses[:, INDEX[name]])
     return mirrored
+
+
+def moved_poses(
+    poses: torch.Tensor, change: dict[str, torch.Tensor], searched: tuple[str, ...]
+) -> torch.Tensor:
+    """Return the poses (B, A) that images show after a further roll, scale and shift.
+
+    Rolling and scaling about the middle of the image carry an earlier shift along; an unknown one
+    is taken for none.
+
+    Args:
+        poses: (B, A) stored units.
+        change: In-plane axis → (B,) what is added, all four axes.
+        searched: The axes whose labels move; others stay as they are.
+    """
+    turn, zoom = torch.deg2rad(change["roll"]), change["scale"].exp()
+    x, y = poses[:, INDEX["shift_x"]], poses[:, INDEX["shift_y"]]
+    carried = {
+        "shift_x": zoom * (x * turn.cos() + y.nan_to_num() * turn.sin()),
+        "shift_y": zoom * (y * turn.cos() - x.nan_to_num() * turn.sin()),
+    }
+    moved = poses.clone()
+    for name in searched:
+        if name in change:
+            before = carried.get(name, poses[:, INDEX[name]])
+            moved[:, INDEX[name]] = AXIS[name].wrapped(before + change[name])
+    return moved
 
 
 class _Draw:

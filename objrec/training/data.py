@@ -116,10 +116,10 @@ def _front_azimuth(
     dataset: Dataset, images: torch.Tensor, kept: np.ndarray, settings: PoseSettings
 ) -> float | None:
     """Say how a mirror image changes the azimuth; None where that cannot be said."""
+    if "azimuth" in settings.relative:
+        return None  # a mirror image would need the offset's sign changed too
     if settings.front_azimuth is not None:
         return settings.front_azimuth
-    if "azimuth" in settings.relative:
-        return None
     poses = dataset.poses[kept]
     if "azimuth" in settings.latent or np.isnan(poses[:, INDEX["azimuth"]]).all():
         return 0.0
@@ -270,7 +270,7 @@ def _frozen_copy(
     features, moved = [], []
     for index in torch.arange(len(data), device=data.images.device).split(64):
         inputs, poses = _augmented(data, index, augmentation, generator)
-        features.append(stem(inputs).half().cpu())
+        features.append(stem(inputs).half().cpu().contiguous())
         moved.append(poses.cpu())
         on_progress(int(index[-1]) + 1)
     return {"features": torch.cat(features), "poses": torch.cat(moved)}

@@ -37,7 +37,7 @@ from objrec.training.objective import (
 )
 from objrec.training.relative import RelativeAzimuth
 from objrec.training.reports import EpochReport
-from objrec.training.settings import Recipe
+from objrec.training.settings import Recipe, TrainingSettings
 
 Progress = Callable[[int, int], None]
 
@@ -85,13 +85,16 @@ class Loop:
         self.averaged = AveragedModel(
             network, multi_avg_fn=_averaging(settings.averaging), use_buffers=True
         )
-        self.optimizer = _optimizer(network, settings.lr, settings.weight_decay)
+        self.optimizer = _optimizer(network, settings)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, settings.lr, total_steps=self.epochs * self.steps,
             pct_start=settings.warmup,
         )  # fmt: skip
         self.objective = _objective(network, job.recipe)
-        self.relative = RelativeAzimuth.of(job.data) if job.recipe.pose.relative else None
+        # A classifier has no energies of poses to estimate offsets by; it takes labels as they are.
+        searches = isinstance(network, EnergyModel) and "azimuth" in network.axes
+        estimated = searches and job.recipe.pose.relative
+        self.relative = RelativeAzimuth.of(job.data) if estimated else None
         self.reports: list[EpochReport] = []
         self._on_frozen = on_frozen
 
@@ -276,15 +279,18 @@ def _averaging(decay: float) -> Callable[..., None]:
     return update
 
 
-def _optimizer(network: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+def _optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    decay = settings.weight_decay
+    if decay is None:
+        decay = 0.05 if network.extractor.frozen else 0.01
     trained = [p for p in network.parameters() if p.requires_grad]
     matrices = [p for p in trained if p.ndim > 1]
     others = [p for p in trained if p.ndim <= 1]
     groups = [
-        {"params": matrices, "weight_decay": weight_decay},
+        {"params": matrices, "weight_decay": decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=lr)
+    return torch.optim.AdamW(groups, lr=settings.lr)
 
 
 def _collapse_note(gap: float, variance: float, result: StepResult) -> str:

@@ -63,8 +63,9 @@ class RelativeAzimuth:
             batch_size: Images at once.
         """
         warped = model.prepare()
-        step = 360.0 / max(36, 2 * len(model.space.values["azimuth"]))
-        candidates = torch.arange(0, 360, step, device=data.images.device)
+        count = max(36, 2 * len(model.space.values["azimuth"]))
+        step = 360.0 / count
+        candidates = step * torch.arange(count, device=data.images.device)
         total = torch.zeros(len(self.offsets), len(candidates), device=candidates.device)
         labelled = (~self.labels.isnan()).nonzero()[:, 0]
         for index in labelled.split(batch_size):

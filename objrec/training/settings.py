@@ -24,7 +24,11 @@ class TrainingSettings(Settings):
     )
     batch_size: int = option(128, "images a step", minimum=2)
     lr: float = option(3e-3, "peak learning rate of the one-cycle schedule", minimum=0.0)
-    weight_decay: float = option(0.01, "AdamW weight decay, on matrices only", minimum=0.0)
+    weight_decay: float | None = option(
+        None,
+        "AdamW weight decay, on matrices only; auto: 0.01, or 0.05 on a frozen backbone",
+        minimum=0.0,
+    )
     warmup: float = option(
         0.15, "share of the steps in which the learning rate rises", minimum=0.0, maximum=0.9
     )

@@ -48,7 +48,7 @@ def _axis_values(
     if name == "elevation":
         return _elevations(observed, settings, references)
     if name == "roll" and settings.roll_range > 0:
-        return _spread(-settings.roll_range, settings.roll_range, settings.roll_step)
+        return _rolls(settings.roll_range, settings.roll_step)
     if not len(observed):
         return None
     return _own_or_spread(observed, _MOST_VALUES)
@@ -92,6 +92,13 @@ def _elevations(
     if settings.elevation_step is not None:
         return _spread(observed.min(), observed.max() + 1e-6, settings.elevation_step)
     return _own_or_spread(observed, _MOST_VALUES, merged=_MERGED_DEGREES)
+
+
+def _rolls(most: float, step: float) -> tuple[float, ...]:
+    """Return rolls about `step` apart from -most to most, with 0 among them."""
+    either_way = max(1, round(most / step))
+    rolls = np.linspace(-most, most, 2 * either_way + 1)
+    return tuple(float(v) for v in (rolls[1:] if most == 180.0 else rolls))  # -180 is 180
 
 
 def _own_or_spread(observed: np.ndarray, most: int, merged: float = 0.0) -> tuple[float, ...]:

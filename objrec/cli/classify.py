@@ -1,0 +1,98 @@
+"""``objrec classify``: say what is on images, and how it is turned."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from objrec.cli.flags import device_option, model_option
+from objrec.cli.inputs import Item, expand, opened
+from objrec.cli.recognitions import write_csv, write_json, write_table
+from objrec.cli.tables import Bar, say
+from objrec.errors import Failure
+
+if TYPE_CHECKING:
+    from objrec.recognizer import Recognition
+
+_WRITERS = {"json": write_json, "csv": write_csv}
+_UNCALIBRATED = (
+    "note: this model is not calibrated, so nothing is called unknown and probabilities are "
+    "rough; 'objrec train --folds' calibrates"
+)
+
+
+@click.command("classify")
+@click.argument("images", metavar="IMAGES…", nargs=-1, required=True)
+@model_option
+@click.option("--json", "form", flag_value="json", help="one JSON object a line, for programs")
+@click.option("--csv", "form", flag_value="csv", help="comma-separated values, for spreadsheets")
+@click.option(
+    "--hypotheses",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="how many answers to give for an image  [default: 1, with --json 3]",
+)
+@click.option("--recursive", "-r", is_flag=True, help="search folders with their subfolders")
+@click.option(
+    "--refine/--no-refine",
+    default=True,
+    show_default=True,
+    help="move poses between the searched ones to where the energy is lowest",
+)
+@device_option
+def classify(
+    images: tuple[str, ...],
+    model: Path | None,
+    form: str | None,
+    hypotheses: int | None,
+    recursive: bool,
+    refine: bool,
+    device: str,
+) -> int:
+    """Say what is on images, and how it is turned.
+
+    IMAGES are files, folders, globs, or samples of a data set: SET@SPLIT:0-5. For a model of two
+    cameras write the two images of an object as left.png+right.png. An image that cannot be read
+    is named on stderr, the others go on, and the exit code is 1.
+
+    \b
+    Examples:
+      objrec classify photo.jpg --model out/mine
+      objrec classify photos/ 'more/*.png' --model out/mine --json
+      objrec classify data/toys@test:0-5 --hypotheses 3
+    """  # noqa: D301
+    items = expand(images, recursive=recursive)
+    from objrec.recognizer import Recognizer
+
+    recognizer = Recognizer.load(model, device=device)
+    failed: list[Failure] = []
+    with Bar("classifying", shown=form is None or not sys.stdout.isatty()) as bar:
+        recognitions = recognizer.recognize_many(
+            opened(items), refine=refine, hypotheses=hypotheses or (3 if form == "json" else 1)
+        )
+        answers = _watched(zip(items, recognitions, strict=True), failed, bar, len(items))
+        if form is None:  # a table needs all its rows, and no bar beneath it
+            answers = list(answers)
+        else:
+            _WRITERS[form](answers)
+    if form is None:
+        write_table(answers)
+        if recognizer.calibration is None:
+            say(_UNCALIBRATED)
+    return 1 if failed else 0
+
+
+def _watched(
+    found: Iterable[tuple[Item, Recognition | Failure]], failed: list, bar: Bar, total: int
+) -> Iterator[tuple[Item, Recognition | Failure]]:
+    """Pass the answers on, moving the bar and naming what failed."""
+    for done, (item, answer) in enumerate(found, 1):
+        if isinstance(answer, Failure):
+            failed.append(answer)
+            bar.say(f"objrec: {answer}")
+        bar.tick(done, total)
+        yield item, answer

@@ -1,0 +1,129 @@
+"""What ``objrec classify`` is given: files, folders, globs, camera pairs, samples of a data set."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from objrec.errors import DataError, Failure
+
+if TYPE_CHECKING:
+    from objrec.datasets import Dataset, Sample
+    from objrec.pose import Pose
+
+_OF_A_SET = re.compile(r"(?P<folder>.+)@(?P<split>[^@:]*)(:(?P<rows>[\d,-]+))?")
+
+
+@dataclass(frozen=True)
+class SetItem:
+    """A sample of a data set, not yet read.
+
+    Attributes:
+        dataset: The split it belongs to.
+        index: Its position there.
+    """
+
+    dataset: Dataset
+    index: int
+
+    @property
+    def truth(self) -> tuple[str, Pose]:
+        """The category and pose that the set gives for it."""
+        from objrec.pose import Pose
+
+        category = self.dataset.categories[self.dataset.labels[self.index]]
+        return category, Pose.from_vector(self.dataset.poses[self.index])
+
+
+Item = Path | tuple[Path, ...] | SetItem | Failure
+
+
+def expand(words: tuple[str, ...], *, recursive: bool = False) -> list[Item]:
+    """Find the images that the words of a command line stand for.
+
+    Args:
+        words: A file; a folder; a glob; ``left.png+right.png`` for the cameras of one object;
+            ``SET@SPLIT``, ``SET@SPLIT:3`` or ``SET@SPLIT:0-5,9`` for samples of a data set.
+        recursive: Whether folders are searched with their subfolders.
+
+    Returns:
+        The items in order; a word that stands for nothing becomes a Failure.
+
+    Raises:
+        DataError: There is no image at all.
+    """
+    items = [item for word in words for item in _expand_one(word, recursive)]
+    failures = [item for item in items if isinstance(item, Failure)]
+    if len(failures) == len(items):
+        raise DataError(str(failures[0]) if failures else "no images; name files or a folder")
+    return items
+
+
+def opened(items: list[Item]) -> Iterator[Path | tuple[Path, ...] | Sample | Failure]:
+    """Read the samples of data sets one by one; files are left to the recogniser."""
+    for item in items:
+        if not isinstance(item, SetItem):
+            yield item
+            continue
+        source = item.dataset.sources[item.index]
+        try:
+            yield item.dataset[item.index]
+        except DataError as error:
+            yield Failure(source, str(error).removeprefix(f"{source}: "))
+
+
+def _expand_one(word: str, recursive: bool) -> Iterator[Item]:
+    path = Path(word)
+    if path.is_dir():
+        yield from _images_in(path, recursive)
+    elif path.exists():
+        yield path
+    elif found := sorted(glob.glob(word, recursive=True)):  # noqa: PTH207  (absolute patterns too)
+        for name in found:
+            yield from _expand_one(name, recursive)
+    elif (match := _OF_A_SET.fullmatch(word)) and Path(match["folder"]).is_dir():
+        yield from _samples(word, match)
+    elif "+" in word and all(Path(part).is_file() for part in word.split("+")):
+        yield tuple(map(Path, word.split("+")))
+    else:
+        yield Failure(word, "no such file or folder; check the path")
+
+
+def _images_in(folder: Path, recursive: bool) -> Iterator[Item]:
+    from objrec.datasets.images import is_image_name
+
+    found = folder.rglob("*") if recursive else folder.iterdir()
+    images = sorted(path for path in found if is_image_name(path) and path.is_file())
+    if not images:
+        how = "" if recursive else "; add --recursive for its subfolders"
+        yield Failure(
+            str(folder), f"holds no images{how}, or write '{folder}@test' for samples of a data set"
+        )
+    yield from images
+
+
+def _samples(word: str, match: re.Match[str]) -> Iterator[SetItem]:
+    from objrec.datasets import open_dataset
+
+    dataset = open_dataset(Path(match["folder"]), match["split"] or None, purpose="test")
+    for index in _rows(match["rows"], len(dataset), word):
+        yield SetItem(dataset, index)
+
+
+def _rows(text: str | None, count: int, word: str) -> list[int]:
+    if text is None:
+        return list(range(count))
+    rows: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if match is None:
+            raise DataError(f"{word}: '{part}' is no range of samples; write them as 0-5,9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not first <= last < count:
+            raise DataError(f"{word}: there is no {part}; the samples are 0 to {count - 1}")
+        rows += range(first, last + 1)
+    return rows

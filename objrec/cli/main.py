@@ -1,0 +1,107 @@
+"""The ``objrec`` command itself: its verbs, and the one place where errors become exit codes.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 some inputs failed while the
+others went on, 2 the input, the settings or the command line was refused, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from objrec import __version__
+from objrec.cli.classify import classify
+from objrec.cli.data import data
+from objrec.cli.evaluate import evaluate
+from objrec.cli.train import train
+from objrec.errors import ObjrecError
+from objrec.options import did_you_mean
+
+REFUSED, INTERRUPTED = 2, 130
+_USERS_ERRNOS = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR),
+)
+
+
+class VerbGroup(click.Group):
+    """A group that answers an unknown verb with the one that was probably meant."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple:
+        """Find the verb; say what was probably meant if there is none of that name."""
+        word = args[0]
+        if self.get_command(ctx, word) is None and not word.startswith("-"):
+            hint = did_you_mean(word, tuple(self.commands))
+            if Path(word).exists():
+                hint = f"; did you mean '{ctx.command_path} classify {word}'?"
+            raise click.UsageError(f"no such command '{word}'{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=VerbGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="objrec", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Recognise objects whatever their pose, and say what the pose is.
+
+    \b
+    Start here, with one folder of images per category in photos/:
+      objrec data info photos/                     what is in there
+      objrec train photos/ --out out/mine          train a recogniser
+      objrec classify new.jpg --model out/mine     what is this, and how is it turned
+      objrec evaluate photos/ --model out/mine --out out/report
+
+    \b
+    With the model that comes with objrec:
+      objrec classify data/toys@test:0-5
+    """  # noqa: D301  (\b is click's mark for lines to keep as they are)
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+for verb in (train, classify, evaluate, data):
+    cli.add_command(verb)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors are one line on stderr.
+
+    Args:
+        args: The words after ``objrec``; None: those of the process.
+    """
+    try:
+        return int(cli.main(args, prog_name="objrec", standalone_mode=False) or 0)
+    except ObjrecError as error:
+        return _refuse(str(error))
+    except click.UsageError as error:
+        return _refuse(_one_line(error))
+    except click.Abort as error:
+        _say(str(error.__cause__ or "") or "interrupted")
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno not in _USERS_ERRNOS:
+            raise
+        return _refuse(f"{error.filename or 'output'}: {error.strerror}")
+
+
+def _one_line(error: click.UsageError) -> str:
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    where = error.ctx.command_path if error.ctx else "objrec"
+    return message if message.endswith("?") else f"{message}; see '{where} --help'"
+
+
+def _refuse(message: str) -> int:
+    _say(message)
+    return REFUSED
+
+
+def _say(message: str) -> None:
+    click.echo(f"objrec: {message}", err=True)

@@ -1,0 +1,112 @@
+"""``objrec train``: train a recogniser on a data set."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from objrec.cli.flags import (
+    device_option,
+    force_option,
+    set_argument,
+    settings_command,
+    split_option,
+)
+from objrec.cli.tables import Bar, say
+
+if TYPE_CHECKING:
+    from objrec.training import EpochReport, Recipe
+
+
+def _recipe() -> type:
+    from objrec.training import Recipe
+
+    return Recipe
+
+
+@settings_command("train", _recipe)
+@set_argument
+@click.option(
+    "--out",
+    metavar="MODEL",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="model folder to write",
+)
+@split_option
+@click.option(
+    "--baseline",
+    is_flag=False,
+    flag_value="cnn",
+    type=click.Choice(["cnn", "cnn-pose"]),
+    help="train a comparison partner: a softmax CNN, or one with pose heads",
+)
+@click.option(
+    "--folds",
+    metavar="N",
+    type=click.IntRange(min=2),
+    help="also train N models without some of the objects, to calibrate 'unknown'",
+)
+@click.option("--resume", is_flag=True, help="go on with a run that was stopped, if there is one")
+@click.option(
+    "--tensorboard",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="also write the curves there for TensorBoard",
+)
+@force_option
+@device_option
+def train(
+    set_path: Path,
+    out: Path,
+    split: str | None,
+    baseline: str | None,
+    tensorboard: Path | None,
+    settings: Recipe,
+    **choices: Any,
+) -> None:
+    """Train a recogniser on the data set SET.
+
+    SET is a folder with one subfolder of images per category, a folder with a labels.csv, or a
+    folder of small NORB files. The result is the folder MODEL. The defaults are a full recipe; a
+    run that was stopped goes on with the same command and --resume.
+
+    \b
+    Examples:
+      objrec train data/toys --out out/toys
+      objrec train photos/ --out out/photos --features efficientnet-lite0
+      objrec train data/toys --out out/cnn --baseline cnn
+    """  # noqa: D301
+    from objrec.datasets import open_dataset
+    from objrec.training import train as run
+    from objrec.training.tensorboard import logged
+
+    recipe = dataclasses.replace(settings, kind=baseline or "energy")
+    dataset = open_dataset(set_path, split, purpose="train")
+    report = None
+    with Bar("training") as bar:
+        reports = run(dataset, out, recipe, on_batch=bar.tick, **choices)
+        try:
+            for report in logged(reports, tensorboard) if tensorboard else reports:
+                bar.say(epoch_line(report))
+        except KeyboardInterrupt:
+            hint = f"{out}: training stopped; the same command with --resume goes on"
+            raise KeyboardInterrupt(hint) from None
+    for failure in dataset.failures:
+        say(f"objrec: {failure}; left out")
+    if report is None:
+        say(f"{out}: was trained already; --force trains anew")
+    click.echo(f"model: {out}")
+
+
+def epoch_line(report: EpochReport) -> str:
+    """Return one line about an epoch, and one more for what was remarked in it."""
+    stage = f"{report.stage}, " if report.stage else ""
+    line = (
+        f"{stage}epoch {report.epoch:>{len(str(report.epochs))}}/{report.epochs}  "
+        f"loss {report.loss:.4g}  training error {report.error_rate:.1%}  {report.seconds:.1f} s"
+    )
+    return f"{line}\n  {report.note}" if report.note else line
