@@ -53,7 +53,7 @@ class Axis:
     def wrapped(self, value: Any) -> Any:
         """Bring a value into the axis' stated range."""
         if self.name == "azimuth":
-            return value % 360.0
+            return value % 360.0 % 360.0  # twice: -1e-20 % 360.0 is 360.0
         if self.name == "roll":
             return -((-value + 180.0) % 360.0 - 180.0)
         return value
@@ -179,12 +179,13 @@ class PoseSpace:
         """Read what `to_json` wrote; raises SettingsError when it is not that."""
         values = {}
         for name, entry in stored.items():
-            if name not in AXIS or not isinstance(entry, Mapping) or "values" not in entry:
+            listed = isinstance(entry, Mapping) and isinstance(entry.get("values"), list)
+            if name not in AXIS or not listed:
                 raise SettingsError(f"{place}: pose_space.{name} is not a pose axis with values")
             if entry.get("unit") != AXIS[name].unit:
                 unit = AXIS[name].unit
                 raise SettingsError(f"{place}: pose_space.{name} must be in '{unit}'")
-            values[name] = tuple(entry["values"])
+            values[name] = entry["values"]
         return cls(values)
 
 

@@ -150,10 +150,9 @@ class Recognizer:
             DataError: The image cannot be read, or has another number of cameras.
             ValueError: Pixels of a shape or type that no image has.
         """
-        source, pixels = self._pixels(image)
-        batch = self.preprocessing.images(pixels)[None]
+        source, pixels = self._preprocessed(image)
         answers = self.recognize_batch(
-            batch, refine=refine, hypotheses=hypotheses, sources=[source]
+            pixels[None], refine=refine, hypotheses=hypotheses, sources=[source]
         )
         return answers[0]
 
@@ -219,11 +218,12 @@ class Recognizer:
             DataError: An image cannot be read.
         """
         if isinstance(images, np.ndarray | torch.Tensor):
-            pixels = as_image_batch(images, self.preprocessing.cameras)
+            samples = as_image_batch(images, self.preprocessing.cameras)
+            pixels = [self.preprocessing.images(sample) for sample in samples]
         else:
             listed = images if isinstance(images, list) else [images]
-            pixels = [self._pixels(image)[1] for image in listed]
-        batch = torch.stack([self.preprocessing.images(item) for item in pixels])
+            pixels = [self._preprocessed(image)[1] for image in listed]
+        batch = torch.stack(pixels)
         return self.network.energies(self._features(batch), self._prepared)
 
     def _features(self, images: torch.Tensor) -> torch.Tensor:
@@ -232,11 +232,19 @@ class Recognizer:
     def _opened(self, image: Image | Failure) -> tuple[str | None, torch.Tensor] | Failure:
         if isinstance(image, Failure):
             return image
-        source = _source(image)
+        source = _source(image) or "image"
         try:
-            return source, self.preprocessing.images(self._pixels(image)[1])
+            return self._preprocessed(image)
         except (DataError, ValueError) as error:
-            return Failure(source or "image", str(error).removeprefix(f"{source}: "))
+            return Failure(source, str(error).removeprefix(f"{source}: "))
+
+    def _preprocessed(self, image: Image) -> tuple[str | None, torch.Tensor]:
+        """Return the image's name, and what the network takes of it, (V, C, S, S) uint8."""
+        source, pixels = self._pixels(image)
+        try:
+            return source, self.preprocessing.images(pixels)
+        except DataError as error:
+            raise DataError(f"{source or 'image'}: {error}") from error
 
     def _pixels(self, image: Image) -> tuple[str | None, np.ndarray]:
         """Return the image's name and its pixels, (V, H, W) or (V, H, W, C) uint8."""
@@ -311,7 +319,7 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()  # 'meta' tensors exist, but hold nothing
+    except (RuntimeError, AssertionError, ImportError) as error:
         raise SettingsError(f"--device: '{name}' is not to be had here; use auto or cpu") from error
     return device

@@ -7,10 +7,11 @@ that the same ones were found.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from objrec.energy.classifier import Classifier
+from objrec.energy.features import image_size
 from objrec.energy.model import EnergyModel
 from objrec.energy.settings import ModelSettings
 from objrec.errors import ModelError, SettingsError
@@ -106,9 +108,10 @@ def stored_state(network: nn.Module) -> dict[str, torch.Tensor]:
 def save_model(folder: Path, saved: SavedModel) -> None:
     """Write a model folder; each file appears whole or not at all.
 
-    config.json comes last: a folder without it is not a model yet.
+    config.json comes last: a folder without it is not a model yet. An older one goes first.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).unlink(missing_ok=True)
     temporary = folder / (WEIGHTS + ".partial")
     save_file(stored_state(saved.network), temporary)
     temporary.replace(folder / WEIGHTS)
@@ -158,11 +161,19 @@ def load_model(folder: Path) -> SavedModel:
         settings = ModelSettings.from_json(config["model"], place)
         preprocessing = Preprocessing.from_json(config["preprocessing"], place)
         space = PoseSpace.from_json(config["pose_space"], place)
-        categories = tuple(str(name) for name in config["categories"])
-        network = build_network(config["kind"], categories, space, preprocessing, settings)
-        calibration = _calibration(config["calibration"], place)
+        with torch.random.fork_rng(devices=[]):  # the fresh weights are about to be replaced
+            network = build_network(
+                config["kind"], tuple(config["categories"]), space, preprocessing, settings
+            )
     except SettingsError as error:
-        raise ModelError(str(error)) from error
+        message = str(error)
+        raise ModelError(message if place in message else f"{place}: {message}") from error
+    if preprocessing.size != image_size(settings.features):
+        raise ModelError(
+            f"{place}: preprocessing.size is {preprocessing.size}, but {settings.features} takes "
+            f"images of side {image_size(settings.features)}; train anew"
+        )
+    calibration = _calibration(config["calibration"], place)
     _load_weights(network, folder / WEIGHTS)
     if network.extractor.frozen and _fingerprint(network.extractor.stem) != config["backbone"]:
         raise ModelError(
@@ -219,17 +230,28 @@ def _check_config(config: Any, path: Path) -> None:
     for key in config:
         if key not in _KEYS:
             raise ModelError(f"{path}: unknown key '{key}'{did_you_mean(key, tuple(_KEYS))}")
-    if len(config["categories"]) != len(set(map(str, config["categories"]))):
+    categories = config["categories"]
+    if not categories or not all(isinstance(name, str) for name in categories):
+        raise ModelError(f"{path}: 'categories' must be a list of names; train anew")
+    if len(categories) != len(set(categories)):
         raise ModelError(f"{path}: 'categories' lists a name twice; train anew")
 
 
 def _calibration(stored: dict[str, Any] | None, place: str) -> Calibration | None:
     if stored is None:
         return None
-    try:
-        return Calibration(**stored)
-    except TypeError as error:
-        raise ModelError(f"{place}: 'calibration' is not as expected ({error})") from error
+    wanted = get_type_hints(Calibration)
+    for name in (*wanted, *stored):
+        value = stored.get(name)
+        whole = wanted.get(name) is int
+        if name not in wanted or not _is_number(value, whole):
+            raise ModelError(f"{place}: calibration.{name} is not as it must be; train anew")
+    return Calibration(**stored)
+
+
+def _is_number(value: Any, whole: bool) -> bool:
+    accepted = int if whole else (int, float)
+    return isinstance(value, accepted) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:

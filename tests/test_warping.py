@@ -62,7 +62,8 @@ def test_turned_volume_is_the_stated_map_of_points(azimuth, elevation):
     volume = blob((px, py, pz), (x, y, z), width=2.5)[None, None]
     turned = turn_volumes(volume, pose(azimuth=azimuth, elevation=elevation))[0, 0]
 
-    assert (turned - wanted).abs().max() < 0.06
+    # Two bilinear steps on a bump of this width err by up to 0.08; a wrong sign errs by 1.
+    assert (turned - wanted).abs().max() < 0.08
 
 
 def test_camera_moving_counter_clockwise_sees_the_objects_right_side_come_nearer():

@@ -52,10 +52,21 @@ class TrainingData:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def device(self) -> torch.device:
+        """Where training happens; the images may have stayed behind."""
+        return self.labels.device
+
     def to(self, device: torch.device) -> TrainingData:
-        """Return the set with its tensors on a device."""
-        names = ("images", "labels", "poses", "objects")
+        """Return the set on a device; images that would not fit its memory stay where they are."""
+        names = ["labels", "poses", "objects"]
+        if device.type != "cuda" or 2 * self.images.nbytes < torch.cuda.mem_get_info(device)[0]:
+            names.append("images")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+    def images_at(self, index: torch.Tensor) -> torch.Tensor:
+        """Return the images (B, V, C, S, S) uint8 of an index on the training device."""
+        return self.images[index.to(self.images.device)].to(self.device, non_blocking=True)
 
 
 def load_training_data(
@@ -130,15 +141,19 @@ def _front_azimuth(
     return estimate_front_azimuth(images, poses, dataset.objects[kept], groups=groups)
 
 
-def upright_plane_axes(poses: torch.Tensor, space: PoseSpace) -> torch.Tensor:
+def upright_plane_axes(
+    poses: torch.Tensor, space: PoseSpace, latent: tuple[str, ...] = ()
+) -> torch.Tensor:
     """Take the images as they are for upright, centred and of scale 1.
 
     Where the space searches an in-plane axis that no image of the set is labelled with, the
-    images themselves define its zero; augmentation then shows the other poses.
+    images themselves define its zero; augmentation then shows the other poses. Axes that are
+    latent on request stay unknown.
     """
     poses = poses.clone()
     for name in PLANE_AXES:
-        if name in space.axes and poses[:, INDEX[name]].isnan().all():
+        searched = name in space.axes and name not in latent
+        if searched and poses[:, INDEX[name]].isnan().all():
             poses[:, INDEX[name]] = 0.0
     return poses
 
@@ -160,7 +175,7 @@ class ImageSource:
 
     def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[Step]:
         """Yield the batches of one epoch, in an order drawn from the generator."""
-        order = torch.randperm(len(self.data), generator=generator).to(self.data.images.device)
+        order = torch.randperm(len(self.data), generator=generator).to(self.data.device)
         for index in full_batches(order, batch_size):
             inputs, poses = _augmented(self.data, index, self.augmentation, generator)
             yield Step(self.stem(inputs), self.data.labels[index], poses, index)
@@ -219,9 +234,10 @@ class FrozenCache:
         """Return the file of one copy."""
         return self.folder / f"frozen-{copy}.safetensors"
 
-    def remove(self) -> None:
-        """Delete all files of the cache."""
-        for path in self.folder.glob("frozen-*.safetensors*"):
+    @staticmethod
+    def remove(folder: Path) -> None:
+        """Delete all files of a folder's cache."""
+        for path in folder.glob("frozen-*.safetensors*"):
             path.unlink()
 
 
@@ -250,7 +266,7 @@ def frozen_source(
             temporary = path.with_name(path.name + ".partial")
             save_file(_frozen_copy(data, augmentation, stem, generator, progress), temporary)
             temporary.replace(path)
-        copies.append(load_file(path, device=str(data.images.device)))
+        copies.append(load_file(path, device=str(data.device)))
     features = torch.stack([copy["features"] for copy in copies])
     return FrozenSource(features, torch.stack([copy["poses"] for copy in copies]), data.labels)
 
@@ -268,7 +284,7 @@ def _frozen_copy(
     on_progress: Callable[[int], None],
 ) -> dict[str, torch.Tensor]:
     features, moved = [], []
-    for index in torch.arange(len(data), device=data.images.device).split(64):
+    for index in torch.arange(len(data), device=data.device).split(64):
         inputs, poses = _augmented(data, index, augmentation, generator)
         features.append(stem(inputs).half().cpu().contiguous())
         moved.append(poses.cpu())
@@ -279,6 +295,6 @@ def _frozen_copy(
 def _augmented(
     data: TrainingData, index: torch.Tensor, augmentation: Augmentation, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    images, poses = data.images[index].float() / 255, data.poses[index]
+    images, poses = data.images_at(index).float() / 255, data.poses[index]
     images, poses = augmentation(images, poses, generator)
     return data.preprocessing.standardised(images), poses

@@ -82,14 +82,10 @@ class Loop:
         network, settings = job.network, job.recipe.training
         self.epochs = settings.epochs_for(len(job.data))
         self.steps = batches_an_epoch(len(job.data), settings.batch_size)
-        self.averaged = AveragedModel(
-            network, multi_avg_fn=_averaging(settings.averaging), use_buffers=True
-        )
+        decay = settings.averaging_decay(self.epochs * self.steps)
+        self.averaged = AveragedModel(network, multi_avg_fn=_averaging(decay), use_buffers=True)
         self.optimizer = _optimizer(network, settings)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, settings.lr, total_steps=self.epochs * self.steps,
-            pct_start=settings.warmup,
-        )  # fmt: skip
+        self.schedule = _one_cycle(self.optimizer, settings, self.epochs * self.steps)
         self.objective = _objective(network, job.recipe)
         # A classifier has no energies of poses to estimate offsets by; it takes labels as they are.
         searches = isinstance(network, EnergyModel) and "azimuth" in network.axes
@@ -109,28 +105,32 @@ class Loop:
             SettingsError: The checkpoint was made with other settings or data.
             ModelError: The checkpoint cannot be read.
         """
-        if (self.job.folder / CHECKPOINT).is_file():
-            self._restore(Checkpoint.load(self.job.folder / CHECKPOINT))
-            yield from self.reports
+        path = self.job.folder / CHECKPOINT
+        if path.is_file():
+            self._restore(Checkpoint.load(path))
+        else:
+            # Before the first epoch too: frozen features are kept from then on, and must not be
+            # taken over by a run with other settings.
+            self._checkpoint().save(path)
+        yield from self.reports
         source = self._source() if len(self.reports) < self.epochs else None
         for number in range(len(self.reports) + 1, self.epochs + 1):
             report = self._epoch(number, source)
             self.reports.append(report)
-            self._checkpoint().save(self.job.folder / CHECKPOINT)
+            self._checkpoint().save(path)
             yield report
 
     def result(self) -> nn.Module:
         """Return the averaged network, in evaluation mode."""
         return self.averaged.module.eval()
 
-    def clean_up(self) -> None:
-        """Delete what only an unfinished run needs."""
-        self._cache().remove()
-        (self.job.folder / CHECKPOINT).unlink(missing_ok=True)
-
     def _source(self) -> ImageSource | FrozenSource:
         data, network = self.job.data, self.job.network
-        augmentation = Augmentation(self.job.recipe.augmentation, network.axes, data.front_azimuth)
+        settings, searched = self.job.recipe.augmentation, network.axes
+        if "roll" in searched:  # every searched roll must be seen in training, or it is pushed up
+            reach = max(settings.augment_roll, self.job.recipe.pose.roll_range)
+            settings = replace(settings, augment_roll=reach)
+        augmentation = Augmentation(settings, searched, data.front_azimuth)
         if network.extractor.frozen:
             stem = network.extractor.stem
             return frozen_source(data, augmentation, stem, self._cache(), self._on_frozen)
@@ -147,7 +147,7 @@ class Loop:
         if self.relative is not None and number > 1:
             self.relative.estimate(self.result(), self.job.data, self.job.recipe.answers)
         network.train()
-        watch = _Watch(self.steps, self.job.data.images.device)
+        watch = _Watch(self.job.data.device)
         for i, batch in enumerate(source.epoch(settings.batch_size, generator)):
             features, result = self._step(batch, watch)
             self.on_batch((number - 1) * self.steps + i + 1, self.epochs * self.steps)
@@ -159,7 +159,7 @@ class Loop:
             epochs=self.epochs,
             loss=watch.mean_loss(),
             error_rate=watch.errors(len(self.job.data)),
-            learning_rate=self.schedule.get_last_lr()[0],
+            learning_rate=watch.learning_rate,
             seconds=round(time.monotonic() - started, 3),
             reference_gap=gap,
             feature_variance=variance,
@@ -182,6 +182,7 @@ class Loop:
         loss.backward()
         norm = nn.utils.clip_grad_norm_(network.parameters(), settings.max_gradient)
         watch.record(result, batch.labels, norm)
+        watch.learning_rate = self.schedule.get_last_lr()[0]
         self.optimizer.step()
         self.schedule.step()
         self.averaged.update_parameters(network)
@@ -201,12 +202,8 @@ class Loop:
         return Checkpoint(tensors, numbers)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        difference = _first_difference(checkpoint.numbers["identity"], self.job.identity)
-        if difference:
-            raise SettingsError(
-                f"{self.job.folder / CHECKPOINT}: made with {difference}; "
-                "resume with the same settings and data, or start anew with --force"
-            )
+        place = self.job.folder / CHECKPOINT
+        check_same_run(place, checkpoint.numbers["identity"], self.job.identity)
         states = unpack(checkpoint.tensors, checkpoint.numbers["state"])
         self.job.network.load_state_dict(states["network"])
         self.averaged.load_state_dict(states["averaged"])
@@ -220,9 +217,15 @@ class Loop:
 
 
 class _Watch:
-    """Losses and errors of an epoch, kept on the device so that no step waits for them."""
+    """Losses and errors of an epoch, kept on the device so that no step waits for them.
 
-    def __init__(self, steps: int, device: torch.device) -> None:
+    Attributes:
+        learning_rate: That of the last step.
+    """
+
+    learning_rate = 0.0
+
+    def __init__(self, device: torch.device) -> None:
         self._terms: list[dict[str, torch.Tensor]] = []
         self._wrong = torch.zeros((), device=device)
 
@@ -241,7 +244,7 @@ class _Watch:
             raise TrainingDiverged(
                 f"training: epoch {epoch}, batch {batch + 1}: the {names[term]} "
                 f"{'' if names[term] == 'gradient' else 'term '}is not finite; the last finite "
-                "checkpoint is kept; train anew with a lower --lr"
+                "checkpoint is kept; train anew with a lower --lr and --force"
             )
 
     def mean_loss(self) -> float:
@@ -253,6 +256,26 @@ class _Watch:
 
     def errors(self, images: int) -> float:
         return float(self._wrong) / images
+
+
+def clean_up(folder: Path) -> None:
+    """Delete what only an unfinished run needs."""
+    FrozenCache.remove(folder)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def check_same_run(place: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Refuse to go on with what was made with other settings or data.
+
+    Raises:
+        SettingsError: They differ; the message names the first difference and both values.
+    """
+    difference = _first_difference(saved, wanted)
+    if difference:
+        raise SettingsError(
+            f"{place}: made with {difference}; "
+            "resume with the same settings and data, or start anew with --force"
+        )
 
 
 def _objective(network: nn.Module, recipe: Recipe) -> EnergyObjective | ClassifierObjective:
@@ -291,6 +314,16 @@ def _optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Op
         {"params": others, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=settings.lr)
+
+
+def _one_cycle(
+    optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps: int
+) -> torch.optim.lr_scheduler.OneCycleLR:
+    # PyTorch divides by the last step of the warm-up, which is the first of all if it is step 0.
+    single = settings.warmup * steps == 1
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.lr, total_steps=steps, pct_start=0.0 if single else settings.warmup
+    )
 
 
 def _collapse_note(gap: float, variance: float, result: StepResult) -> str:

@@ -65,11 +65,11 @@ class RelativeAzimuth:
         warped = model.prepare()
         count = max(36, 2 * len(model.space.values["azimuth"]))
         step = 360.0 / count
-        candidates = step * torch.arange(count, device=data.images.device)
+        candidates = step * torch.arange(count, device=data.device)
         total = torch.zeros(len(self.offsets), len(candidates), device=candidates.device)
         labelled = (~self.labels.isnan()).nonzero()[:, 0]
         for index in labelled.split(batch_size):
-            images = data.preprocessing.normalised(data.images[index])
+            images = data.preprocessing.normalised(data.images_at(index))
             energies = model.energies(model.extractor(images), warped)
             for j, offset in enumerate(candidates):
                 poses = data.poses[index].clone()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from objrec.saving import (
     CARD,
     CONFIG,
     WEIGHTS,
-    Calibration,
     SavedModel,
     build_network,
     load_model,
@@ -31,7 +30,7 @@ from objrec.saving import (
 from objrec.training.calibration import HeldOut, calibrate
 from objrec.training.checkpoint import CHECKPOINT
 from objrec.training.data import Progress, TrainingData, load_training_data, upright_plane_axes
-from objrec.training.loop import Job, Loop
+from objrec.training.loop import Job, Loop, check_same_run, clean_up
 from objrec.training.reports import METRICS, EpochReport, write_metrics
 from objrec.training.settings import Recipe
 from objrec.training.space import choose_space
@@ -77,14 +76,21 @@ def train(
         ``for report in train(open_dataset("data/toys"), "out/toys"): print(report)``
     """
     run = _Run(settings or Recipe(), choose_device(device), on_batch or _silent)
-    out = Path(out)
+    out, dataset = Path(out), dataset.with_present_categories()
     if resume and (out / CONFIG).is_file():
+        _tidy(out)  # in case it was killed in its very last step
         return
-    _claim(out, resume, force)
-    calibration = None
-    if folds:
-        calibration = yield from _cross_validated(run, dataset, out, folds)
-    yield from run.fit(dataset, out, "", calibration)
+    _check_free(out, resume or force)
+    if resume and not folds and _folds_in(out):
+        raise SettingsError(f"{out}: was begun with --folds; resume with the same number")
+    # What is wrong with the set or the settings shows before anything is deleted or trained.
+    splits = [hold_out_objects(dataset, fold, folds) for fold in range(folds or 0)]
+    job = run.job(dataset, out, "")
+    if force:
+        _clear(out)
+    answers = yield from _held_out(run, dataset, out, splits)
+    yield from run.fit(job, dataset, answers)
+    _tidy(out)
 
 
 def _silent(done: int, total: int) -> None:
@@ -99,38 +105,58 @@ class _Run:
     device: torch.device
     on_batch: Progress
 
-    def fit(
-        self, dataset: Dataset, folder: Path, stage: str, calibration: Calibration | None
-    ) -> Iterator[EpochReport]:
-        """Train one model, from its checkpoint if there is one, and write its folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        job = self._job(dataset, folder, stage)
+    def fit(self, job: Job, dataset: Dataset, answers: list[HeldOut]) -> Iterator[EpochReport]:
+        """Train one model, from its checkpoint if there is one, and write its folder.
+
+        Args:
+            job: From `job`.
+            dataset: What the job was made from.
+            answers: About held-out objects, to calibrate by; none: no calibration.
+        """
+        job.folder.mkdir(parents=True, exist_ok=True)
         loop = Loop(job, self.on_batch, on_frozen=self.on_batch)
         for report in loop.run():
-            write_metrics(folder, loop.reports)
+            write_metrics(job.folder, loop.reports)
             yield report
         facts = _facts(dataset, job.data, loop.reports, self.recipe)
+        if answers:
+            errors = ", ".join(f"{100 * fold.error_rate:.1f} %" for fold in answers)
+            facts["error on held-out objects, by fold"] = errors
         saved = SavedModel(
             kind=self.recipe.kind,
             network=loop.result().cpu(),
             settings=self.recipe.model,
             preprocessing=job.data.preprocessing,
-            calibration=calibration,
-            training={"facts": facts, "recipe": self.recipe.to_json()},
+            calibration=calibrate(answers) if answers else None,
+            training={"facts": facts, **_described(job.identity)},
         )
-        save_model(folder, saved)
-        loop.clean_up()
+        save_model(job.folder, saved)
+        clean_up(job.folder)
 
-    def _job(self, dataset: Dataset, folder: Path, stage: str) -> Job:
+    def job(self, dataset: Dataset, folder: Path, stage: str) -> Job:
+        """Read the set and build the network; nothing is written.
+
+        Args:
+            dataset: The objects to train on.
+            folder: The model folder.
+            stage: For the reports.
+
+        Raises:
+            DataError: The set cannot be trained on.
+            SettingsError: A setting does not fit the set.
+            ModelError: A backbone's weights are not to be had.
+        """
         recipe = self.recipe
         features = recipe.model.features
         data = load_training_data(
             dataset, recipe, image_size(features), features in SIZES, self.on_batch
         )
-        space = choose_space(data.poses.numpy().astype(float), recipe.pose, recipe.model.references)
-        data = replace(data, poses=upright_plane_axes(data.poses, space))
+        # Heads cannot learn what is not labelled, as planar views cannot: no latent view axes.
+        references = recipe.model.references if recipe.kind == "energy" else "planar"
+        space = choose_space(data.poses.numpy().astype(float), recipe.pose, references)
+        data = replace(data, poses=upright_plane_axes(data.poses, space, recipe.pose.latent))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.training.seed)
+            torch.default_generator.manual_seed(recipe.training.seed)
             network = build_network(
                 recipe.kind, dataset.categories, space, data.preprocessing, recipe.model
             )
@@ -144,20 +170,23 @@ class _Run:
         )
 
 
-def _cross_validated(run: _Run, dataset: Dataset, out: Path, folds: int) -> Iterator[EpochReport]:
-    """Train a model without one object a category, for each fold, and calibrate on the rest."""
+def _held_out(
+    run: _Run, dataset: Dataset, out: Path, splits: list[tuple[np.ndarray, np.ndarray]]
+) -> Generator[EpochReport, None, list[HeldOut]]:
+    """Train a model for each fold; return their answers about the objects they did not see."""
     answers = []
-    for fold in range(folds):
-        trained_on, held_out = hold_out_objects(dataset, fold, folds)
-        folder = out / FOLDS / f"fold-{fold + 1}"
-        if not (folder / CONFIG).is_file():
-            stage = f"fold {fold + 1} of {folds}"
-            yield from run.fit(dataset.subset(trained_on), folder, stage, None)
+    for number, (trained_on, held_out) in enumerate(splits, 1):
+        folder, part = out / FOLDS / f"fold-{number}", dataset.subset(trained_on)
+        job = run.job(part, folder, f"fold {number} of {len(splits)}")
+        if (folder / CONFIG).is_file():
+            made, wanted = load_model(folder).training, _described(job.identity)
+            check_same_run(folder / CONFIG, {key: made.get(key) for key in wanted}, wanted)
+        else:
+            yield from run.fit(job, part, [])
         answers.append(_held_out_answers(folder, dataset.subset(held_out), run.device))
-    return calibrate(answers)
+    return answers
 
 
-@torch.inference_mode()
 def _held_out_answers(folder: Path, dataset: Dataset, device: torch.device) -> HeldOut:
     recognizer = Recognizer(load_model(folder), str(device))
     batch, _ = load_images(dataset, recognizer.preprocessing)
@@ -168,25 +197,49 @@ def _held_out_answers(folder: Path, dataset: Dataset, device: torch.device) -> H
     return HeldOut(torch.cat(energies), batch.labels, objects)
 
 
-def _claim(out: Path, resume: bool, force: bool) -> None:
+def _described(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return what a model folder keeps of a job's identity."""
+    return {"recipe": identity["settings"], "data": identity["data"]}
+
+
+def _folds_in(out: Path) -> list[Path]:
+    return list((out / FOLDS).glob("fold-*"))
+
+
+def _tidy(out: Path) -> None:
+    """Delete what a finished model does not need, and nothing that is not ours."""
+    clean_up(out)
+    for fold in _folds_in(out):
+        shutil.rmtree(fold)
+    if (out / FOLDS).is_dir() and not any((out / FOLDS).iterdir()):
+        (out / FOLDS).rmdir()
+
+
+def _clear(out: Path) -> None:
+    """Delete a model or an unfinished run; the configuration first, so that no half is left."""
+    for name in (CONFIG, WEIGHTS, CARD, METRICS, CHECKPOINT):
+        (out / name).unlink(missing_ok=True)
+        (out / f"{name}.partial").unlink(missing_ok=True)
+    _tidy(out)
+
+
+def _check_free(out: Path, allowed: bool) -> None:
     """Make sure that nothing is overwritten that was not meant to be.
 
+    Args:
+        out: The model folder.
+        allowed: Whether it was said what to do with what is in it, by `resume` or `force`.
+
     Raises:
-        SettingsError: The folder is in use, and neither `resume` nor `force` was asked for.
+        SettingsError: The folder is in use, or a file.
     """
     if out.exists() and not out.is_dir():
         raise SettingsError(f"{out}: is a file; give a folder for the model")
-    ours = [out / name for name in (CONFIG, WEIGHTS, CARD, METRICS, CHECKPOINT)]
-    if force:
-        for path in (*ours, *out.glob("frozen-*.safetensors"), *out.glob("*.partial")):
-            path.unlink(missing_ok=True)
-        shutil.rmtree(out / FOLDS, ignore_errors=True)
-        return
-    if resume or not out.is_dir():
+    if allowed or not out.is_dir():
         return
     if (out / CONFIG).exists():
         raise SettingsError(f"{out}: holds a model already; use --force to replace it")
-    if (out / CHECKPOINT).exists() or (out / FOLDS).exists():
+    if (out / CHECKPOINT).exists() or _folds_in(out):
         raise SettingsError(
             f"{out}: holds an unfinished run; go on with --resume or start anew with --force"
         )
@@ -211,7 +264,7 @@ def _facts(
 ) -> dict[str, Any]:
     """Return what was measured in a run, for the model card."""
     last = reports[-1]
-    hardware = describe_hardware(data.images.device)
+    hardware = describe_hardware(data.device)
     objects = int(data.objects.max()) + 1
     front = data.front_azimuth
     return {

@@ -9,7 +9,7 @@ from objrec.answers import AnswerSettings
 from objrec.energy.settings import ModelSettings
 from objrec.errors import SettingsError
 from objrec.losses import LossSettings
-from objrec.options import Settings, option
+from objrec.options import Settings, did_you_mean, option
 from objrec.pose import AXES
 
 KINDS = ("energy", "cnn", "cnn-pose")
@@ -34,16 +34,20 @@ class TrainingSettings(Settings):
     )
     max_gradient: float = option(5.0, "gradients are clipped to this norm", minimum=0.0)
     averaging: float = option(
-        0.99,
-        "decay a step of the averaged weights, which are the ones kept",
+        0.07,
+        "weights are averaged over about this share of the steps, at the end",
         minimum=0.0,
-        maximum=1.0,
+        maximum=0.5,
     )
     cached_copies: int = option(
         8, "augmented copies whose frozen features are kept (frozen backbones only)", minimum=1
     )
     amp: bool = option(True, "mixed precision (bfloat16 features) on a GPU")
     seed: int = option(0, "seed of the weights, the order and the augmentation", minimum=0)
+
+    def averaging_decay(self, steps: int) -> float:
+        """Return the decay a step of the average's exponential window, for a run of that length."""
+        return 1 - 1 / max(1.0, self.averaging * steps)
 
     def epochs_for(self, images: int) -> int:
         """Return the number of passes over a set of that many images."""
@@ -139,7 +143,9 @@ class Recipe:
                 continue
             owner = next((k for k, p in parts.items() if name in getattr(p, "__dict__", {})), None)
             if owner is None:
-                raise SettingsError(f"settings: unknown setting '{name}'")
+                known = tuple(n for part in parts.values() for n in getattr(part, "__dict__", {}))
+                hint = did_you_mean(name, known)
+                raise SettingsError(f"settings: unknown setting '{name}'{hint}")
             values = {**parts[owner].__dict__, name: value}
             parts[owner] = type(parts[owner])(**values)
         return Recipe(**parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from objrec.errors import SettingsError
 from objrec.pose import AXES, AXIS, INDEX, PoseSpace
 from objrec.training.settings import PoseSettings
 
@@ -12,6 +13,7 @@ _DEFAULT_AZIMUTH_STEP = 20.0
 _UNLABELLED_ELEVATIONS = (15.0, 35.0, 55.0)
 _MERGED_DEGREES = 4.0
 _MOST_VALUES = 12
+_MOST_POSES = 20_000
 
 
 def choose_space(poses: np.ndarray, settings: PoseSettings, references: str) -> PoseSpace:
@@ -27,6 +29,9 @@ def choose_space(poses: np.ndarray, settings: PoseSettings, references: str) -> 
         poses: (N, A) stored units, NaN where not observed.
         settings: Steps, and axes whose labels are not to be used.
         references: 'volume' or 'planar'; planar references have views only where observed.
+
+    Raises:
+        SettingsError: The grid would have more than 20,000 poses.
     """
     values: dict[str, tuple[float, ...]] = {}
     for name in AXES:
@@ -35,7 +40,13 @@ def choose_space(poses: np.ndarray, settings: PoseSettings, references: str) -> 
         found = _axis_values(name, observed, settings, references)
         if found is not None and len(found) > 1:
             values[name] = found
-    return PoseSpace(values)
+    space = PoseSpace(values)
+    if space.size > _MOST_POSES:
+        raise SettingsError(
+            f"the pose space would have {space.size:,} poses ({' x '.join(map(str, space.shape))} "
+            f"values of {', '.join(space.axes)}); name axes to leave out with --latent, or wider steps"
+        )
+    return space
 
 
 def _axis_values(

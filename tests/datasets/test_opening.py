@@ -1,0 +1,232 @@
+"""Opening sets of every layout: one contract for all, then splits, categories and mistakes."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from objrec.datasets import Dataset, list_splits, open_dataset
+from objrec.datasets.norb import write_norb
+from objrec.errors import DataError
+
+
+def save(path, value=100, shape=(6, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(shape, value, np.uint8)).save(path)
+
+
+def labelled(root, split=None, categories=("cup", "apple")):
+    folder = root / split if split else root
+    lines = ["file,category,instance,azimuth"]
+    for i, category in enumerate(categories):
+        for j in range(2):
+            save(folder / f"{category}{j}.png", 10 * i + j)
+            lines.append(f"{category}{j}.png,{category},{category}-one,{90 * j}")
+    (folder / "labels.csv").write_text("\n".join(lines))
+    return root
+
+
+def category_folders(root, split=None, categories=("cup", "apple")):
+    folder = root / split if split else root
+    for i, category in enumerate(categories):
+        save(folder / category / "red" / "1.png", 10 * i)
+        save(folder / category / "2.png", 10 * i + 1)
+    return root
+
+
+def norb(root, split=None):
+    images = np.arange(4, dtype=np.uint8).repeat(2 * 6 * 8).reshape(4, 2, 6, 8)
+    info = np.zeros((4, 4), int)
+    write_norb(root, f"x-{split or ''}ing" if split else "x", images, np.array([2, 2, 0, 0]), info)
+    return root
+
+
+LAYOUTS = {"labelled": labelled, "category_folders": category_folders, "norb": norb}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("split", [None, "train"])
+def test_every_layout_keeps_the_contract(tmp_path, layout, split):
+    root = LAYOUTS[layout](tmp_path, split)
+    dataset = open_dataset(root)
+    assert isinstance(dataset, Dataset)
+    assert dataset.split == (split or "all")
+    assert dataset.root == root
+    assert len(dataset) == 4
+    assert dataset.labels.dtype == np.int64
+    assert dataset.poses.dtype == np.float64
+    assert dataset.poses.shape == (4, 6)
+    assert all(len(column) == 4 for column in dataset.factors.values())
+    assert "instance" in dataset.factors
+    assert (dataset.failures, dataset.colour, dataset.front_azimuth) == ((), False, None)
+    for i, sample in enumerate(dataset):
+        assert sample.images.shape == (dataset.cameras, 6, 8)
+        assert sample.category == dataset.categories[dataset.labels[i]]
+        assert np.array_equal(sample.pose, dataset.poses[i], equal_nan=True)
+        assert sample.factors == {k: v[i] for k, v in dataset.factors.items()}
+        assert sample.source == dataset.sources[i]
+    assert dataset[-1].source == dataset.sources[3]
+    with pytest.raises(IndexError, match="out of range"):
+        dataset[4]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_purpose_chooses_the_split(tmp_path, layout):
+    LAYOUTS[layout](tmp_path, "test")
+    assert list_splits(tmp_path) == ("test",)
+    assert open_dataset(tmp_path, purpose="train").split == "test"
+    LAYOUTS[layout](tmp_path, "train")
+    assert list_splits(tmp_path) == ("train", "test")
+    assert open_dataset(tmp_path).split == "train"
+    assert open_dataset(tmp_path, purpose="test").split == "test"
+    assert open_dataset(tmp_path, "testing").split == "test"
+    both = open_dataset(tmp_path, "all")
+    assert (both.split, len(both)) == ("all", 8)
+    assert [s.source for s in both] == list(both.sources)
+    with pytest.raises(DataError, match="has no split 'trian'; did you mean 'train'"):
+        open_dataset(tmp_path, "trian")
+    with pytest.raises(DataError, match="has no split 'xyz'; choose train or test or all"):
+        open_dataset(tmp_path, "xyz")
+    with pytest.raises(ValueError, match="purpose must be 'train' or 'test'"):
+        open_dataset(tmp_path, purpose="fun")
+
+
+def test_folder_names_of_splits(tmp_path):
+    category_folders(tmp_path, "Training")
+    category_folders(tmp_path, "validation")
+    assert list_splits(tmp_path) == ("train", "val")
+    assert open_dataset(tmp_path, purpose="test").split == "val"
+    category_folders(tmp_path, "testing")
+    assert open_dataset(tmp_path, purpose="test").split == "test"
+
+
+def test_a_category_may_be_called_train(tmp_path):
+    category_folders(tmp_path, categories=("bus", "train"))
+    assert list_splits(tmp_path) == ("all",)
+    assert open_dataset(tmp_path).categories == ("bus", "train")
+
+
+def test_splits_share_the_union_of_their_categories(tmp_path):
+    labelled(tmp_path, "train", ("dog", "cup"))
+    labelled(tmp_path, "test", ("cup", "apple"))
+    train, test = open_dataset(tmp_path, "train"), open_dataset(tmp_path, "test")
+    assert train.categories == test.categories == ("apple", "cup", "dog")
+    assert train.labels.tolist() == [2, 2, 1, 1]
+    assert test.labels.tolist() == [1, 1, 0, 0]
+    present = test.with_present_categories()
+    assert (present.categories, present.labels.tolist()) == (("apple", "cup"), [1, 1, 0, 0])
+
+
+def test_set_json_orders_the_categories(tmp_path):
+    category_folders(tmp_path)
+    (tmp_path / "set.json").write_text('{"categories": ["cup", "apple", "pear"], "name": "fruit"}')
+    dataset = open_dataset(tmp_path)
+    assert (dataset.name, dataset.categories) == ("fruit", ("cup", "apple", "pear"))
+    assert dataset.labels.tolist() == [1, 1, 0, 0]
+    (tmp_path / "set.json").write_text('{"categories": ["cup", "aple"]}')
+    with pytest.raises(DataError, match=r"set\.json: categories do not list 'apple', .*'aple'"):
+        open_dataset(tmp_path)
+
+
+def test_folders_give_category_and_instance_and_hidden_files_are_ignored(tmp_path):
+    category_folders(tmp_path)
+    save(tmp_path / "cup" / "red" / "left" / "3.png")
+    for hidden in (
+        "cup/.x.png",
+        "cup/.git/a.png",
+        ".trash/a.png",
+        "__MACOSX/a.png",
+        "cup/red/.b/a.png",
+    ):
+        save(tmp_path / hidden)
+    (tmp_path / "cup" / "notes.txt").write_text("x")
+    (tmp_path / "docs").mkdir()
+    dataset = open_dataset(tmp_path)
+    assert dataset.categories == ("apple", "cup")
+    names = [source.removeprefix(f"{tmp_path}/") for source in dataset.sources]
+    assert names == [
+        "apple/2.png", "apple/red/1.png", "cup/2.png", "cup/red/1.png", "cup/red/left/3.png"
+    ]  # fmt: skip
+    assert dataset.factors["instance"].tolist() == ["", "red", "", "red", "red"]
+    assert dataset.objects.tolist() == ["apple/2", "apple/red", "cup/2", "cup/red", "cup/red"]
+    assert np.isnan(dataset.poses).all()
+
+
+def test_missing_files_become_failures_and_the_rest_goes_on(tmp_path):
+    labelled(tmp_path)
+    (tmp_path / "cup1.png").unlink()
+    dataset = open_dataset(tmp_path)
+    assert [s.category for s in dataset] == ["cup", "apple", "apple"]
+    assert dataset.poses[:, 0].tolist() == [0, 0, 90]
+    (failure,) = dataset.failures
+    assert failure.source == str(tmp_path / "cup1.png")
+    assert failure.message == (
+        "no such file, though labels.csv:3 names it; add it or remove the row"
+    )
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"none of the 4 files that labels\.csv lists exists; "):
+        open_dataset(tmp_path)
+
+
+def test_unreadable_images_become_failures_when_they_are_read(tmp_path):
+    labelled(tmp_path)
+    (tmp_path / "apple0.png").write_text("no image")
+    dataset = open_dataset(tmp_path)
+    assert dataset.failures == ()
+    part = dataset.subset([1, 2])
+    with pytest.raises(DataError, match=r"apple0\.png: is not an image"):
+        part[1]
+    for known in (dataset, part):
+        (failure,) = known.failures
+        assert failure.source == str(tmp_path / "apple0.png")
+        assert failure.message == "is not an image, or is damaged; replace the file or remove it"
+
+
+def test_colour_is_seen(tmp_path):
+    labelled(tmp_path)
+    save(tmp_path / "cup0.png", shape=(6, 8, 3))
+    dataset = open_dataset(tmp_path)
+    assert dataset.colour
+    assert dataset[0].images.shape == (1, 6, 8, 3)
+
+
+def test_subsets_pick_rows(tmp_path):
+    dataset = open_dataset(labelled(tmp_path))
+    picked = dataset.subset(np.array([3, 0]))
+    assert picked.sources == (dataset.sources[3], dataset.sources[0])
+    assert picked[0].images[0, 0, 0] == 11
+    assert picked.subset([1])[0].images[0, 0, 0] == 0
+    assert dataset.subset(dataset.labels == 0).objects.tolist() == ["apple/apple-one"] * 2
+    assert len(dataset.subset([])) == 0
+
+
+def test_what_is_no_set_is_refused_in_one_line(tmp_path):
+    save(tmp_path / "loose" / "a.png")
+    (tmp_path / "empty").mkdir()
+    rows = {
+        "nowhere": "nowhere: no such folder; check the path",
+        "loose/a.png": r"a\.png: is a file; name the folder of the data set",
+        "loose": r"loose: holds images but neither labels\.csv nor a folder per category; put",
+        "empty": "empty: holds no images; it needs a folder of images per category",
+    }
+    for name, message in rows.items():
+        with pytest.raises(DataError, match=message):
+            open_dataset(tmp_path / name)
+
+
+def test_splits_with_different_cameras_are_not_joined(tmp_path):
+    for split, cameras in (("training", 1), ("testing", 2)):
+        images = np.zeros((1, cameras, 4, 4), np.uint8)
+        write_norb(tmp_path, f"a-{split}", images, np.zeros(1, int), np.zeros((1, 4), int))
+    with pytest.raises(DataError, match="split train has 1 cameras and split test 2; open one"):
+        open_dataset(tmp_path, "all")
+
+
+def test_joined_splits_keep_factors_that_only_one_has(tmp_path):
+    labelled(tmp_path, "train")
+    labelled(tmp_path, "test")
+    (tmp_path / "test" / "labels.csv").write_text("file,category,lamp\ncup0.png,cup,on\n")
+    both = open_dataset(tmp_path, "all")
+    assert both.factors["lamp"].tolist() == ["", "", "", "", "on"]
+    assert both.factors["instance"].tolist()[-1] == ""
+    assert both[4].images[0, 0, 0] == 0
