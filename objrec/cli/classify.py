@@ -81,7 +81,7 @@ def classify(
             _WRITERS[form](answers)
     if form is None:
         write_table(answers)
-        if recognizer.calibration is None:
+        if recognizer.calibration is None and len(failed) < len(items):
             say(_UNCALIBRATED)
     return 1 if failed else 0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from objrec.cli.flags import force_option, set_argument, settings_command, split_option
+from objrec.cli.groups import VerbGroup
 from objrec.cli.set_summary import print_summary
 from objrec.cli.tables import Bar, say
 
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from objrec.rendering import ToySettings
 
 
-@click.group("data", invoke_without_command=True)
-@click.pass_context
-def data(ctx: click.Context) -> None:
+@click.group("data", cls=VerbGroup)
+def data() -> None:
     """Look at data sets, make toys, export images.
 
     \b
@@ -26,8 +26,6 @@ def data(ctx: click.Context) -> None:
       objrec data info photos/
       objrec data export data/toys out/samples --count 20
     """  # noqa: D301
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
 
 
 @data.command("info")

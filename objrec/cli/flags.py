@@ -12,7 +12,7 @@ import inspect
 import typing
 from collections.abc import Callable
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import click
 from click.core import ParameterSource
 
 from objrec.errors import SettingsError
-from objrec.options import Option, Settings, did_you_mean, options_of
+from objrec.options import Option, Settings, options_of
 
 NOT_GIVEN = object()
 _NONE = ("none", "auto")
@@ -187,15 +187,12 @@ class SettingsCommand(click.Command):
                 formatter.write_dl(records)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; a flag that may stand alone does not swallow a word that is no value of it."""
+        """Parse; a flag that may stand alone does not take the path that follows for its value."""
         alone = {p.opts[0]: p for p in self.params if isinstance(p, click.Option) and not p.is_flag}
-        for i, word in enumerate(args[:-1]):
-            option = alone.get(word)
-            if option is None or not isinstance(option.flag_value, str):
-                continue
-            choices = tuple(option.type.choices)
-            if args[i + 1] not in choices and not did_you_mean(args[i + 1], choices):
-                args = [*args[:i], f"{word}={option.flag_value}", *args[i + 1 :]]
+        for i, (word, following) in enumerate(pairwise(args)):
+            value = getattr(alone.get(word), "flag_value", None)
+            if isinstance(value, str) and Path(following).exists():
+                args = [*args[:i], f"{word}={value}", *args[i + 1 :]]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
@@ -16,9 +15,9 @@ from objrec import __version__
 from objrec.cli.classify import classify
 from objrec.cli.data import data
 from objrec.cli.evaluate import evaluate
+from objrec.cli.groups import VerbGroup
 from objrec.cli.train import train
 from objrec.errors import ObjrecError
-from objrec.options import did_you_mean
 
 REFUSED, INTERRUPTED = 2, 130
 _USERS_ERRNOS = (
@@ -27,28 +26,12 @@ _USERS_ERRNOS = (
 )
 
 
-class VerbGroup(click.Group):
-    """A group that answers an unknown verb with the one that was probably meant."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple:
-        """Find the verb; say what was probably meant if there is none of that name."""
-        word = args[0]
-        if self.get_command(ctx, word) is None and not word.startswith("-"):
-            hint = did_you_mean(word, tuple(self.commands))
-            if Path(word).exists():
-                hint = f"; did you mean '{ctx.command_path} classify {word}'?"
-            raise click.UsageError(f"no such command '{word}'{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-
 @click.group(
     cls=VerbGroup,
-    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="objrec", message="%(prog)s %(version)s")
-@click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli() -> None:
     """Recognise objects whatever their pose, and say what the pose is.
 
     \b
@@ -62,8 +45,6 @@ def cli(ctx: click.Context) -> None:
     With the model that comes with objrec:
       objrec classify data/toys@test:0-5
     """  # noqa: D301  (\b is click's mark for lines to keep as they are)
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
 
 
 for verb in (train, classify, evaluate, data):

@@ -1,0 +1,167 @@
+"""Each mistake of a user as a row: command, broken input, the one line that is expected.
+
+``{x}`` in a row stands for a path that the fixture `broken` has prepared.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from objrec.saving import CONFIG, WEIGHTS
+
+
+@pytest.fixture
+def broken(photos, small_model, tmp_path) -> dict[str, Path]:
+    """Broken inputs by name, each made from a good one by one mistake."""
+    made = {"photos": photos, "model": small_model, "out": tmp_path / "out"}
+    made |= {"missing": tmp_path / "missing", "empty": tmp_path / "empty"}
+    made["empty"].mkdir()
+    made["text"] = tmp_path / "text.png"
+    made["text"].write_text("no image")
+    made["file"] = tmp_path / "file.txt"
+    made["file"].write_text("a file")
+    made["all_text"] = tmp_path / "all_text"
+    for category in ("cup", "car"):
+        (made["all_text"] / category).mkdir(parents=True)
+        (made["all_text"] / category / "a.png").write_text("no image")
+    made["single"] = tmp_path / "single"
+    shutil.copytree(photos / "test", made["single"] / "cup")
+    (made["single"] / "cup" / "labels.csv").unlink()
+    made["strangers"] = tmp_path / "strangers"
+    for category in ("lion", "tiger"):
+        shutil.copytree(made["single"] / "cup", made["strangers"] / category)
+    return {**made, **broken_labels(tmp_path, photos), **broken_models(tmp_path, small_model)}
+
+
+def broken_labels(folder: Path, photos: Path) -> dict[str, Path]:
+    texts = {
+        "bad_angle": "file,category,azimuth\nbox-3-000.png,box,abc\n",
+        "bad_header": "file,azimuth\nbox-3-000.png,0\n",
+        "bad_axis": "file,category,azimut\nbox-3-000.png,box,0\n",
+        "no_files": "file,category\nnowhere.png,box\n",
+    }
+    for name, text in texts.items():
+        shutil.copytree(photos / "test", folder / name)
+        (folder / name / "labels.csv").write_text(text)
+    return {name: folder / name for name in texts}
+
+
+def broken_models(folder: Path, model: Path) -> dict[str, Path]:
+    made = {}
+    for name in ("no_weights", "bad_weights", "no_config", "bad_config", "future", "misspelt"):
+        made[name] = shutil.copytree(model, folder / name)
+    (made["no_weights"] / WEIGHTS).unlink()
+    (made["bad_weights"] / WEIGHTS).write_bytes(b"no weights")
+    (made["no_config"] / CONFIG).unlink()
+    (made["bad_config"] / CONFIG).write_text("{")
+    config = json.loads((model / CONFIG).read_text())
+    (made["future"] / CONFIG).write_text(json.dumps(config | {"format": 99}))
+    config["preprocessing"]["sise"] = 48
+    (made["misspelt"] / CONFIG).write_text(json.dumps(config))
+    made["stereo"] = shutil.copytree(model, folder / "stereo")
+    return made
+
+
+ROWS = [
+    # What is on these images?
+    ("classify {missing}.jpg", "{missing}.jpg: no such file or folder; check the path"),
+    ("classify {missing}/*.jpg", "{missing}/\\*.jpg: no such file or folder; check the path"),
+    ("classify {empty}", "{empty}: holds no images; add --recursive for its subfolders, or write"),
+    ("classify {empty} --recursive", "{empty}: holds no images, or write '{empty}@test'"),
+    ("classify {photos}@tset", "{photos}: has no split 'tset'; did you mean 'test'\\?"),
+    ("classify {photos}@test:99", "{photos}@test:99: there is no 99; the samples are 0 to 15"),
+    ("classify {text} --hypotheses 0", "invalid value for '--hypotheses'.*see 'objrec classify"),
+    (
+        "classify {text} --model {model} --device gpu",
+        "--device: 'gpu' is not to be had here; use auto or cpu",
+    ),
+    # Model folders
+    ("classify {text} --model {missing}", "{missing}: no such model folder; give one that objrec"),
+    ("classify {text} --model {file}", "{file}: no such model folder; give one that objrec"),
+    ("classify {text} --model {empty}", "{empty}: no config.json in it; give a folder that objrec"),
+    ("classify {text} --model {no_config}", "{no_config}: no config.json in it; give a folder"),
+    ("classify {text} --model {no_weights}", "{no_weights}/model.safetensors: no such file; "),
+    ("classify {text} --model {bad_weights}", "model.safetensors: not readable as safetensors"),
+    ("classify {text} --model {bad_config}", "config.json: not readable as JSON"),
+    ("classify {text} --model {future}", "config.json: format 99, but this objrec reads format 1"),
+    ("classify {text} --model {misspelt}", "unknown setting 'sise'; did you mean 'size'\\?"),
+    # Training
+    ("train {missing} --out {out}", "{missing}: no such folder; check the path"),
+    ("train {file} --out {out}", "{file}: is a file; name the folder of the data set"),
+    ("train {empty} --out {out}", "{empty}: .*no images"),
+    ("train {all_text} --out {out}", "{all_text}: none of the 2 images can be read; the first is"),
+    ("train {single} --out {out}", "{single}: .*two categories.*"),
+    ("train {bad_angle} --out {out}", "labels.csv:2: azimuth 'abc' is not a number; write degrees"),
+    ("train {bad_header} --out {out}", "labels.csv: has no column 'category'"),
+    ("train {bad_axis} --out {out}", "labels.csv: unknown column 'azimut'; did you mean 'azimuth'"),
+    ("train {no_files} --out {out}", "none of the 1 files that labels.csv lists exists"),
+    ("train {photos} --out {file}", "{file}: is a file; give a folder for the model"),
+    ("train {photos} --out {model}", "{model}: holds a model already; use --force"),
+    ("train {photos} --out {strangers}", "{strangers}: is not empty; give a new folder, or use"),
+    ("train {photos} --out {out} --split val", "{photos}: has no split 'val'"),
+    ("train {photos} --out {out} --epochs 0", "--epochs: epochs must be at least 1"),
+    ("train {photos} --out {out} --lr fast", "--lr: 'fast' is not a number"),
+    ("train {photos} --out {out} --loss hing", "--loss: loss 'hing' is none of .*; did you mean"),
+    ("train {photos} --out {out} --tolerance 0.2", "tolerance 0.2 leaves labels between grid"),
+    ("train {photos} --out {out} --baseline vgg", "'vgg' is not one of 'cnn', 'cnn-pose'; see"),
+    ("train {photos} --out {out} --folds 1", "invalid value for '--folds'"),
+    ("train {photos} --out {out} --symmetric bx", "--symmetric: the set has no category 'bx'"),
+    ("train {photos} --out {out} --weights {missing} --features resnet18", "{missing}: "),
+    ("train {photos} --out {out} --epoch-count 3", "no such option.*--epochs"),
+    # Evaluation
+    ("evaluate {missing} --model {model} --out {out}", "{missing}: no such folder; check the path"),
+    (
+        "evaluate {all_text} --model {model} --out {out}",
+        "no image is of a category known to the model; the set",
+    ),
+    (
+        "evaluate {strangers} --model {model} --out {out}",
+        "no image is of a category known to the model; the set",
+    ),
+    ("evaluate {photos} --model {empty} --out {out}", "{empty}: no config.json in it"),
+    ("evaluate {photos} --model {model} --out {out} --exclude-pose bos", "did you mean 'box'"),
+    ("evaluate {photos} --model {model} --out {file}", "{file}.*(is a file|cannot be written)"),
+    ("evaluate {photos} --model {model}", "missing option '--out'; see 'objrec evaluate --help'"),
+    # Data sets
+    ("data info {missing}", "{missing}: no such folder; check the path"),
+    ("data info {empty}", "{empty}: .*no images"),
+    ("data export {missing} {out}", "{missing}: no such folder; check the path"),
+    ("data export {all_text} {out}", "a.png: is not an image, or is damaged"),
+    ("data export {photos} {file}", "{file}.*(cannot be written|Not a directory)"),
+    ("data make-toys {empty} --categories cop", "--categories: .*'cop'.*did you mean 'cup'"),
+    ("data make-toys {strangers}", "{strangers}: .*not empty"),
+]
+
+
+@pytest.mark.parametrize(("words", "sentence"), ROWS, ids=[row[0] for row in ROWS])
+def test_a_mistake_is_one_line_and_code_2(command, broken, words, sentence):
+    ran = command(*(word.format(**broken) for word in words.split()))
+    assert ran.code == 2, ran.err
+    assert ran.out == ""
+    assert ran.err.startswith("objrec: ")
+    assert ran.err.count("\n") == 1, ran.err
+    wanted = sentence.format(**{name: re.escape(str(path)) for name, path in broken.items()})
+    assert re.search(wanted, ran.err), ran.err
+    assert not broken["out"].exists(), "a refused command leaves nothing behind"
+
+
+def test_one_camera_where_two_are_needed(command, photos, tmp_path):
+    """The mistake that other systems take without a word."""
+    pytest.importorskip("embreex")
+    toys, model = tmp_path / "toys", tmp_path / "model"
+    small = ["--train-instances", 1, "--test-instances", 1, "--azimuth-step", 180, "--size", 16]
+    small += ["--elevations", 1, "--categories", "cup,car", "--samples", 1]
+    assert command("data", "make-toys", toys, *small).code == 0
+    assert command("train", toys, "--out", model, "--epochs", 1, "--baseline").code == 0
+    picture = sorted((photos / "test").glob("*.png"))[0]
+    alone = command("classify", picture, "--model", model)
+    assert alone.code == 1
+    assert alone.err.startswith(f"objrec: {picture}: ")
+    assert "the model takes stereo pairs" in alone.err
+    pair = command("classify", f"{picture}+{picture}", "--model", model)
+    assert pair.code == 0

@@ -1,0 +1,138 @@
+"""What the words after ``objrec classify`` stand for."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from objrec.cli.inputs import SetItem, expand, opened
+from objrec.errors import DataError, Failure
+
+
+@pytest.fixture
+def album(photos, tmp_path, monkeypatch) -> Path:
+    """A working folder with b.png, a.JPG, notes.txt, and deep/c.png."""
+    some = sorted((photos / "test").glob("*.png"))[:3]
+    (tmp_path / "deep").mkdir()
+    for source, name in zip(some, ("b.png", "a.JPG", "deep/c.png"), strict=True):
+        shutil.copy(source, tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / ".hidden.png").write_text("no image")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names(*words: str, recursive: bool = False) -> list[str]:
+    return [str(item) for item in expand(words, recursive=recursive)]
+
+
+def test_a_folder_stands_for_its_images_in_order(album):
+    assert names(".") == ["a.JPG", "b.png"]
+
+
+def test_recursive_goes_into_subfolders(album):
+    assert names(".", recursive=True) == ["a.JPG", "b.png", "deep/c.png"]
+
+
+def test_a_quoted_glob_is_expanded(album):
+    assert names("*.png") == ["b.png"]
+    assert names("**/c.*") == ["deep/c.png"]
+
+
+def test_an_absolute_glob_is_expanded(album):
+    assert names(f"{album}/*.JPG") == [str(album / "a.JPG")]
+
+
+def test_a_file_is_taken_whatever_its_name(album):
+    assert names("notes.txt", "b.png") == ["notes.txt", "b.png"]
+
+
+def test_brackets_in_the_name_of_a_file_are_no_glob(album):
+    shutil.copy("b.png", "view[1].png")
+    assert names("view[1].png") == ["view[1].png"]
+
+
+def test_two_cameras_are_one_item(album):
+    assert expand(("b.png+a.JPG",)) == [(Path("b.png"), Path("a.JPG"))]
+
+
+def test_a_plus_in_the_name_of_a_file_is_no_pair(album):
+    shutil.copy("b.png", "b+a.png")
+    assert expand(("b+a.png",)) == [Path("b+a.png")]
+
+
+def test_a_word_for_nothing_fails_while_the_others_go_on(album):
+    missing, found = expand(("c.png", "b.png"))
+    assert missing == Failure("c.png", "no such file or folder; check the path")
+    assert found == Path("b.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("c.png",), "^c.png: no such file or folder; check the path$"),
+        (("*.gif",), "^\\*.gif: no such file or folder"),
+        (("empty",), "^empty: holds no images; add --recursive for its subfolders, or write"),
+        ((), "no images; name files or a folder"),
+    ],
+)
+def test_nothing_at_all_is_an_error(album, words, sentence):
+    (album / "empty").mkdir()
+    with pytest.raises(DataError, match=sentence):
+        expand(words)
+
+
+@pytest.mark.parametrize(
+    ("rows", "indices"),
+    [("", range(16)), (":3", [3]), (":0-2", [0, 1, 2]), (":5,0-1", [5, 0, 1]), (":15", [15])],
+)
+def test_samples_of_a_set(photos, rows, indices):
+    items = expand((f"{photos}@test{rows}",))
+    assert [item.index for item in items] == list(indices)
+    assert {item.dataset.split for item in items} == {"test"}
+
+
+def test_the_split_may_be_left_out_or_be_another(photos):
+    assert expand((f"{photos}@:0",))[0].dataset.split == "test"
+    assert expand((f"{photos}@train:0",))[0].dataset.split == "train"
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("test:16", "there is no 16; the samples are 0 to 15"),
+        ("test:3-1", "there is no 3-1; the samples are 0 to 15"),
+        ("test:1-", "'1-' is no range of samples; write them as 0-5,9"),
+        ("tets:1", "has no split 'tets'; did you mean 'test'"),
+    ],
+)
+def test_samples_that_are_not_there(photos, rows, sentence):
+    with pytest.raises(DataError, match=sentence):
+        expand((f"{photos}@{rows}",))
+
+
+def test_a_sample_knows_its_truth(photos):
+    (item,) = expand((f"{photos}@test:3",))
+    category, pose = item.truth
+    sample = item.dataset[3]
+    assert category == sample.category
+    assert pose.azimuth == sample.pose[0]
+
+
+def test_samples_are_read_one_by_one_and_a_broken_one_fails_alone(photos, tmp_path):
+    shutil.copytree(photos, tmp_path / "set")
+    items = expand((f"{tmp_path / 'set'}@test:0-2",))
+    Path(items[1].dataset.sources[1]).write_text("no image any more")
+    first, broken, last = opened(items)
+    assert (first.category, last.category) == (items[0].truth[0], items[2].truth[0])
+    assert broken.source == items[1].dataset.sources[1]
+    assert "is not an image" in broken.message
+    assert broken.source not in broken.message
+
+
+def test_files_are_left_to_the_recogniser(album):
+    items = expand(("b.png", "nothing.png"))
+    assert list(opened(items)) == items
+    assert not any(isinstance(item, SetItem) for item in items)
