@@ -55,7 +55,7 @@ class Axis:
         if self.name == "azimuth":
             return value % 360.0 % 360.0  # twice: -1e-20 % 360.0 is 360.0
         if self.name == "roll":
-            return -((-value + 180.0) % 360.0 - 180.0)
+            return 180.0 - (180.0 - value) % 360.0 % 360.0
         return value
 
 

@@ -84,7 +84,10 @@ class Preprocessing(Settings):
         """Say that a sample has the wrong number of images, without naming it."""
         kinds = {1: "single images", 2: "stereo pairs"}
         needed = kinds.get(self.cameras, f"{self.cameras} images of each object")
-        return f"has {found} camera image{'s' * (found != 1)}, the model takes {needed}"
+        return (
+            f"has {found} camera image{'s' * (found != 1)}, the model takes {needed}; "
+            "name the images of all cameras, as in left.png+right.png"
+        )
 
     def _coloured(self, view: np.ndarray) -> np.ndarray:
         if self.colour and view.ndim == 2:

@@ -145,6 +145,7 @@ class Loop:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + number)
         started = time.monotonic()
         if self.relative is not None and number > 1:
+            # Anew from the weights alone: a checkpoint needs no offsets.
             self.relative.estimate(self.result(), self.job.data, self.job.recipe.answers)
         network.train()
         watch = _Watch(self.job.data.device)
@@ -194,7 +195,6 @@ class Loop:
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "offsets": self.relative.offsets if self.relative else None,
         }
         tensors, structure = pack(states, "state")
         reports = [asdict(report) for report in self.reports]
@@ -209,10 +209,6 @@ class Loop:
         self.averaged.load_state_dict(states["averaged"])
         self.optimizer.load_state_dict(states["optimizer"])
         self.schedule.load_state_dict(states["schedule"])
-        if self.relative is not None:
-            self.relative = replace(
-                self.relative, offsets=states["offsets"].to(self.relative.offsets.device)
-            )
         self.reports = [EpochReport(**report) for report in checkpoint.numbers["reports"]]
 
 

@@ -42,9 +42,10 @@ def choose_space(poses: np.ndarray, settings: PoseSettings, references: str) -> 
             values[name] = found
     space = PoseSpace(values)
     if space.size > _MOST_POSES:
+        counts = ", ".join(f"{len(v)} of {name}" for name, v in space.values.items())
         raise SettingsError(
-            f"the pose space would have {space.size:,} poses ({' x '.join(map(str, space.shape))} "
-            f"values of {', '.join(space.axes)}); name axes to leave out with --latent, or wider steps"
+            f"the pose space would have {space.size:,} poses ({counts}); "
+            "leave axes out with --latent, or search them in wider steps"
         )
     return space
 

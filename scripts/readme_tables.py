@@ -1,0 +1,123 @@
+"""Write the tables of README.md between their markers, from scripts/results/*.json.
+
+    python scripts/readme_tables.py            rewrite README.md
+    python scripts/readme_tables.py --check    exit 1 if README.md does not match the results
+
+A table stands between ``<!-- table NAME -->`` and ``<!-- end NAME -->``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "scripts" / "results"
+README = ROOT / "README.md"
+KINDS = {"energy": "energy model", "cnn": "CNN", "cnn-pose": "CNN with pose heads"}
+
+
+def main() -> None:
+    """Write or check the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true")
+    checked = parser.parse_args().check
+    old = README.read_text(encoding="utf-8")
+    new = with_tables(old)
+    if checked and new != old:
+        sys.exit("README.md: its tables are not those of scripts/results; run this script")
+    README.write_text(new, encoding="utf-8")
+
+
+def with_tables(text: str) -> str:
+    """Return the text with every marked table written anew."""
+    for name, table in TABLES.items():
+        pattern = re.compile(rf"(<!-- table {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        text = pattern.sub(lambda m, t=table: m[1] + "\n".join(t()) + "\n" + m[2], text)
+    return text
+
+
+def quality_table() -> Iterable[str]:
+    """Return one row a set, kind and extractor: mean over seeds, and each seed's error."""
+    rows = _read("quality.json")
+    yield (
+        "| set | model | parameters | error, unseen objects (each seed) | azimuth within 30° "
+        "| azimuth median | elevation mean | training |"
+    )
+    yield "|---|---|---:|---:|---:|---:|---:|---:|"
+    for (name, features, kind), group in _grouped(rows, "set", "features", "kind").items():
+        errors = ", ".join(f"{100 * row['error_rate']:.1f}" for row in group)
+        what = KINDS[kind] if features == "small" else f"{KINDS[kind]}, frozen {features}"
+        yield (
+            f"| {name} | {what} | {group[0]['parameters']:,} "
+            f"| **{100 * _mean(row['error_rate'] for row in group):.1f} %** ({errors}) "
+            f"| {_pose(group, 'azimuth', 'acc30', 100, ' %')} "
+            f"| {_pose(group, 'azimuth', 'median_error_deg', 1, '°')} "
+            f"| {_pose(group, 'elevation', 'mean_error_deg', 1, '°')} "
+            f"| {_mean(row['train_seconds'] for row in group):.0f} s |"
+        )
+
+
+def loss_table() -> Iterable[str]:
+    """Return one row a loss: errors on held-out training objects, and signs of collapse."""
+    yield "| loss | E_C and E_I | error (each seed) | azimuth within 30° | reference gap |"
+    yield "|---|---|---:|---:|---:|"
+    groups = _grouped(_read("losses.json"), "loss", "soft")
+    ordered = sorted(groups.items(), key=lambda item: _mean(r["error_rate"] for r in item[1]))
+    for (loss, soft), group in ordered:
+        errors = ", ".join(f"{100 * row['error_rate']:.1f}" for row in group)
+        azimuth = _mean(row["azimuth_within_30"] for row in group)
+        yield (
+            f"| {loss} | {'free energies' if soft else 'minima'} "
+            f"| {100 * _mean(row['error_rate'] for row in group):.1f} % ({errors}) "
+            f"| {100 * azimuth:.0f} % | {_mean(row['reference_gap'] for row in group):.2f} |"
+        )
+
+
+def refinement_table() -> Iterable[str]:
+    """Return the pose errors with and without refinement, on and off the grid."""
+    yield "| true poses | search | azimuth median | azimuth within 10° | elevation mean | error |"
+    yield "|---|---|---:|---:|---:|---:|"
+    for row in _read("refinement.json"):
+        yield (
+            f"| {row['poses']} | {row['search']} | {row['azimuth_median_deg']:.1f}° "
+            f"| {100 * row['azimuth_within_10']:.0f} % | {row['elevation_mean_deg']:.1f}° "
+            f"| {100 * row['error_rate']:.1f} % |"
+        )
+
+
+TABLES: dict[str, Callable[[], Iterable[str]]] = {
+    "quality": quality_table,
+    "losses": loss_table,
+    "refinement": refinement_table,
+}
+
+
+def _read(name: str) -> list[dict[str, Any]]:
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def _grouped(rows: list[dict[str, Any]], *keys: str) -> dict[tuple, list[dict[str, Any]]]:
+    groups: dict[tuple, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return groups
+
+
+def _mean(values: Iterable[float]) -> float:
+    return statistics.fmean(values)
+
+
+def _pose(rows: list[dict[str, Any]], axis: str, figure: str, factor: float, unit: str) -> str:
+    found = [row["pose"][axis][figure] for row in rows if axis in row["pose"]]
+    return f"{factor * _mean(found):.{0 if unit == ' %' else 1}f}{unit}" if found else "–"
+
+
+if __name__ == "__main__":
+    main()
