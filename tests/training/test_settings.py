@@ -1,0 +1,69 @@
+"""The recipe: defaults, changes of single settings, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from objrec.errors import SettingsError
+from objrec.options import options_of
+from objrec.training import Recipe, TrainingSettings
+
+PARTS = {f.name: type(getattr(Recipe(), f.name)) for f in fields(Recipe) if f.name != "kind"}
+
+
+def test_a_setting_has_one_owner_and_a_sentence():
+    described = [option for part in PARTS.values() for option in options_of(part)]
+    names = [option.name for option in described]
+    assert len(names) == len(set(names))
+    assert all(option.text and not option.text.endswith(".") for option in described)
+
+
+def test_json_holds_every_setting_and_gives_the_same_recipe():
+    recipe = Recipe().replaced(kind="cnn", epochs=3, latent=("roll",), margin=1, mirror=False)
+    stored = recipe.to_json()
+    parts = {name: part.from_json(stored[name], "file") for name, part in PARTS.items()}
+    assert Recipe(stored["kind"], **parts) == recipe
+    assert stored["pose"]["latent"] == ["roll"]
+
+
+def test_single_settings_are_replaced_wherever_they_belong():
+    recipe = Recipe().replaced(epochs=2, margin=1.0, features="large", roll_range=5.0)
+    assert (recipe.training.epochs, recipe.loss.margin) == (2, 1.0)
+    assert (recipe.model.features, recipe.pose.roll_range) == ("large", 5.0)
+    assert Recipe().replaced() == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"epoch": 2}, "unknown setting 'epoch'; did you mean 'epochs'?"),
+        ({"kind": "cnm"}, "kind 'cnm' is none of energy, cnn, cnn-pose"),
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"batch_size": 1}, "batch_size must be at least 2"),
+        ({"lr": float("nan")}, "lr must be a finite number"),
+        ({"warmup": 1.0}, "warmup must be at most 0.9"),
+        ({"tolerance": 0.3}, "tolerance 0.3 leaves labels between grid poses"),
+        ({"relative": ("roll",)}, "relative 'roll' is none of azimuth"),
+        ({"latent": "azimuth"}, "latent must be a list"),
+        ({"scale": 30.0}, "scale 30.0 is above scale_cap 20.0"),
+    ],
+)
+def test_wrong_settings_are_refused(changes, sentence):
+    with pytest.raises(SettingsError, match=f"^settings: {sentence}".replace("?", r"\?")):
+        Recipe().replaced(**changes)
+
+
+@pytest.mark.parametrize(("share", "steps", "window"), [(0.1, 500, 50), (0.1, 5, 1), (0.0, 500, 1)])
+def test_weights_are_averaged_over_a_share_of_the_steps(share, steps, window):
+    decay = TrainingSettings(averaging=share).averaging_decay(steps)
+    assert 1 / (1 - decay) == pytest.approx(window)
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"), [(30, 60), (128 * 50, 28), (128 * 40, 35), (128 * 1000, 14)]
+)
+def test_the_default_number_of_passes_makes_about_1400_steps(images, expected):
+    assert TrainingSettings().epochs_for(images) == expected
+    assert TrainingSettings(epochs=5).epochs_for(images) == 5
