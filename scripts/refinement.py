@@ -60,7 +60,8 @@ def render(poses: str, count: int, recognizer: Recognizer) -> tuple[torch.Tensor
         else:
             azimuth = random.uniform(0, 360)
             elevation = random.uniform(min(elevations), max(elevations))
-        (pixels,) = scene.render(azimuth, elevation, [LIGHTINGS[random.integers(len(LIGHTINGS))]], settings.size)
+        lighting = LIGHTINGS[random.integers(len(LIGHTINGS))]
+        (pixels,) = scene.render(azimuth, elevation, [lighting], settings.size)
         images.append(recognizer.preprocessing.images(pixels))
         labels.append(category)
         truth.append((azimuth, elevation))

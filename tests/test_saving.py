@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from objrec import Recognizer, saving
+from objrec import Recognizer
 from objrec.energy.settings import ModelSettings
 from objrec.errors import ModelError, SettingsError
 from objrec.pose import PoseSpace
@@ -111,7 +111,7 @@ def test_a_model_is_there_only_when_all_of_it_is(folder, monkeypatch):
     def interrupted(config: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(saving, "model_card", interrupted)
+    monkeypatch.setattr("objrec.saving.folder.model_card", interrupted)
     with pytest.raises(KeyboardInterrupt):
         save_model(folder, fresh("cnn"))
     with pytest.raises(ModelError, match=f"no {CONFIG} in it"):
@@ -163,7 +163,8 @@ def test_the_card_of_a_classifier_without_calibration(tmp_path):
 
 
 def test_the_model_that_comes_with_objrec(tmp_path, monkeypatch):
-    monkeypatch.setattr(saving, "__file__", str(tmp_path / "objrec" / "saving.py"))
+    inside = tmp_path / "objrec" / "saving" / "folder.py"
+    monkeypatch.setattr("objrec.saving.folder.__file__", str(inside))
     with pytest.raises(ModelError, match="the shipped model is not installed; give --model"):
         shipped_model()
     save_model(tmp_path / "models" / "toys", fresh())

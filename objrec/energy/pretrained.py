@@ -274,8 +274,8 @@ def _torchvision(name: str, parts: tuple[str, ...]) -> Architecture:
         except _READ_ERRORS as error:
             raise ModelError(
                 f"backbone {name}: torchvision could neither find nor download its weights "
-                f"({type(error).__name__}); fetch {entry.url} elsewhere and give that file as the "
-                "backbone's weights"
+                f"({type(error).__name__}); fetch {entry.url} elsewhere and give that file "
+                "with --weights"
             ) from error
 
     return Architecture(build, published, parts)

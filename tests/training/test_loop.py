@@ -134,7 +134,7 @@ def test_a_process_killed_at_any_moment_ends_with_the_same_bits(toys, few, tmp_p
         ("objrec.training.checkpoint", 1),
         ("objrec.training.checkpoint", 3),
         ("objrec.training.data", 2),
-        ("objrec.saving", 1),
+        ("objrec.saving.folder", 1),
     ],
 )
 def test_killed_while_it_writes_a_file(few, tmp_path, recipe, module, call):

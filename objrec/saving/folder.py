@@ -26,6 +26,7 @@ from objrec.errors import ModelError, SettingsError
 from objrec.options import did_you_mean
 from objrec.pose import PoseSpace
 from objrec.preprocessing import Preprocessing
+from objrec.saving.card import model_card
 
 FORMAT = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -282,78 +283,8 @@ def shipped_model() -> Path:
     Raises:
         ModelError: It is nowhere to be found (an incomplete installation).
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package / "shipped" / "toys", package.parent / "models" / "toys"):
         if (folder / CONFIG).is_file():
             return folder
     raise ModelError("the shipped model is not installed; give --model, or install objrec anew")
-
-
-def model_card(config: Mapping[str, Any]) -> str:
-    """Write the card, README.md with front matter, from the configuration alone."""
-    training = config["training"]
-    axes = ", ".join(f"{n} ({len(v['values'])} values)" for n, v in config["pose_space"].items())
-    calibration = config["calibration"]
-    rows = [
-        ("kind", config["kind"]),
-        ("categories", ", ".join(config["categories"])),
-        ("pose searched", axes if config["kind"] != "cnn" and axes else "none"),
-        ("input", _input_text(config["preprocessing"])),
-        ("features", config["model"]["features"]),
-        *((str(k), str(v)) for k, v in training.get("facts", {}).items()),
-    ]
-    table = "\n".join(f"| {key} | {value} |" for key, value in rows)
-    return _CARD.format(
-        kind=config["kind"], table=table, calibration=_calibration_text(calibration)
-    )
-
-
-def _input_text(preprocessing: Mapping[str, Any]) -> str:
-    colour = "colour" if preprocessing["colour"] else "gray"
-    side, cameras = preprocessing["size"], preprocessing["cameras"]
-    plural = "s" if cameras > 1 else ""
-    return f"{cameras} {colour} image{plural}, letterboxed to {side} x {side}"
-
-
-def _calibration_text(calibration: Mapping[str, Any] | None) -> str:
-    if calibration is None:
-        return (
-            "Not calibrated: no object was held out of training, so probabilities are stated at "
-            "beta = 1 and no image is answered 'unknown'. `objrec train --folds 5` calibrates."
-        )
-    return (
-        f"On objects held out of training in {calibration['folds']} folds "
-        f"({calibration['objects']} objects): error {100 * calibration['error_rate']:.1f} %. "
-        f"Probabilities are Gibbs at beta = {calibration['beta']:.3g}; a lowest energy above "
-        f"{calibration['threshold']:.4g} is answered 'unknown', a false alarm on "
-        f"{100 * calibration['false_alarm_rate']:.1f} % of the held-out images."
-    )
-
-
-_CARD = """---
-library_name: objrec
-tags: [object-recognition, pose-estimation, energy-based-model]
----
-
-# An objrec model ({kind})
-
-| | |
-|---|---|
-{table}
-
-## Calibration
-
-{calibration}
-
-## Use
-
-```python
-from objrec import Recognizer
-
-recognizer = Recognizer.load("THIS FOLDER")
-print(recognizer.recognize("image.png"))
-```
-
-Poses are degrees (azimuth 0: camera in front of the object, growing counter-clockwise seen from
-above; elevation 0: horizon), scale a ratio, shifts fractions of the image side.
-"""

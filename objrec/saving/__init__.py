@@ -1,0 +1,35 @@
+"""Model folders: written and read whole, without pickle, with a card for people."""
+
+from objrec.saving.card import model_card
+from objrec.saving.folder import (
+    CARD,
+    CONFIG,
+    FORMAT,
+    KINDS,
+    WEIGHTS,
+    Calibration,
+    SavedModel,
+    build_network,
+    load_model,
+    save_model,
+    shipped_model,
+    stored_state,
+    write_text,
+)
+
+__all__ = [
+    "CARD",
+    "CONFIG",
+    "FORMAT",
+    "KINDS",
+    "WEIGHTS",
+    "Calibration",
+    "SavedModel",
+    "build_network",
+    "load_model",
+    "model_card",
+    "save_model",
+    "shipped_model",
+    "stored_state",
+    "write_text",
+]
