@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from objrec.energy.model import EnergyModel
 from objrec.errors import ObjrecError, SettingsError
@@ -35,9 +34,10 @@ from objrec.training.objective import (
     StepResult,
     collapse_indicators,
 )
+from objrec.training.optimisation import averaged_model, make_optimizer, one_cycle
 from objrec.training.relative import RelativeAzimuth
 from objrec.training.reports import EpochReport
-from objrec.training.settings import Recipe, TrainingSettings
+from objrec.training.settings import Recipe
 
 Progress = Callable[[int, int], None]
 
@@ -82,10 +82,9 @@ class Loop:
         network, settings = job.network, job.recipe.training
         self.epochs = settings.epochs_for(len(job.data))
         self.steps = batches_an_epoch(len(job.data), settings.batch_size)
-        decay = settings.averaging_decay(self.epochs * self.steps)
-        self.averaged = AveragedModel(network, multi_avg_fn=_averaging(decay), use_buffers=True)
-        self.optimizer = _optimizer(network, settings)
-        self.schedule = _one_cycle(self.optimizer, settings, self.epochs * self.steps)
+        self.averaged = averaged_model(network, settings, self.epochs * self.steps)
+        self.optimizer = make_optimizer(network, settings)
+        self.schedule = one_cycle(self.optimizer, settings, self.epochs * self.steps)
         self.objective = _objective(network, job.recipe)
         # A classifier has no energies of poses to estimate offsets by; it takes labels as they are.
         searches = isinstance(network, EnergyModel) and "azimuth" in network.axes
@@ -278,48 +277,6 @@ def _objective(network: nn.Module, recipe: Recipe) -> EnergyObjective | Classifi
     if isinstance(network, EnergyModel):
         return EnergyObjective(network, recipe.loss, recipe.answers, network.operators())
     return ClassifierObjective(network)
-
-
-def _averaging(decay: float) -> Callable[..., None]:
-    """Return an exponential moving average that starts short, so that brief runs forget the start.
-
-    The n-th update keeps min(decay, (1 + n) / (10 + n)), as in TensorFlow's moving averages.
-    """
-
-    @torch.no_grad()
-    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], count: Any) -> None:
-        kept = min(decay, (1 + int(count)) / (10 + int(count)))
-        for mean, value in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value.to(mean.device), 1 - kept)
-            else:
-                mean.copy_(value)
-
-    return update
-
-
-def _optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    decay = settings.weight_decay
-    if decay is None:
-        decay = 0.05 if network.extractor.frozen else 0.01
-    trained = [p for p in network.parameters() if p.requires_grad]
-    matrices = [p for p in trained if p.ndim > 1]
-    others = [p for p in trained if p.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.lr)
-
-
-def _one_cycle(
-    optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps: int
-) -> torch.optim.lr_scheduler.OneCycleLR:
-    # PyTorch divides by the last step of the warm-up, which is the first of all if it is step 0.
-    single = settings.warmup * steps == 1
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.lr, total_steps=steps, pct_start=0.0 if single else settings.warmup
-    )
 
 
 def _collapse_note(gap: float, variance: float, result: StepResult) -> str:

@@ -1,0 +1,63 @@
+"""The optimiser, its schedule and the average of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.swa_utils import AveragedModel
+
+from objrec.training.settings import TrainingSettings
+
+
+def averaged_model(network: nn.Module, settings: TrainingSettings, steps: int) -> AveragedModel:
+    """Return the running average of a network's weights and buffers, for a run of that length."""
+    decay = settings.averaging_decay(steps)
+    return AveragedModel(network, multi_avg_fn=_averaging(decay), use_buffers=True)
+
+
+def _averaging(decay: float) -> Callable[..., None]:
+    """Return an exponential moving average that starts short, so that brief runs forget the start.
+
+    The n-th update keeps min(decay, (1 + n) / (10 + n)), as in TensorFlow's moving averages.
+    """
+
+    @torch.no_grad()
+    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], count: Any) -> None:
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))
+        for mean, value in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value.to(mean.device), 1 - kept)
+            else:
+                mean.copy_(value)
+
+    return update
+
+
+def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Return AdamW over the trained weights; only matrices decay."""
+    decay = settings.weight_decay
+    if decay is None:
+        decay = 0.05 if network.extractor.frozen else 0.01
+    trained = [p for p in network.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.ndim > 1]
+    others = [p for p in trained if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.lr)
+
+
+def one_cycle(
+    optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps: int
+) -> OneCycleLR:
+    """Return the one-cycle schedule of a run of that many steps."""
+    # PyTorch divides by the last step of the warm-up, which is the first of all if it is step 0.
+    single = settings.warmup * steps == 1
+    return OneCycleLR(
+        optimizer, settings.lr, total_steps=steps, pct_start=0.0 if single else settings.warmup
+    )
