@@ -45,7 +45,7 @@ def with_tables(text: str) -> str:
 
 def quality_table() -> Iterable[str]:
     """Return one row a set, kind and extractor: mean over seeds, and each seed's error."""
-    rows = _read("quality.json")
+    rows = _read("quality.json") + _read("quality-frozen.json")
     yield (
         "| set | model | parameters | error, unseen objects (each seed) | azimuth within 30° "
         "| azimuth median | elevation mean | training |"

@@ -115,6 +115,7 @@ def test_the_shipped_model_is_found_in_a_checkout():
     assert shipped_model() == ROOT / "models" / "toys"
 
 
+@pytest.mark.slow
 def test_the_shipped_model_is_found_in_the_wheel(site):
     found = run_installed(site, "-c", "from objrec.saving import shipped_model as s; print(s())")
     assert Path(found) == site / "objrec" / "shipped" / "toys"

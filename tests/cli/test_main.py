@@ -165,6 +165,7 @@ def test_an_interrupted_training_says_how_to_go_on(photos, tmp_path):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="closed pipes are told differently there")
 def test_a_closed_pipe_is_quiet(photos):
     script = f"'{sys.executable}' -m objrec data info '{photos}' --json | head -c 1"

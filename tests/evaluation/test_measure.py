@@ -238,6 +238,7 @@ def test_the_file_holds_what_was_measured(measured, tmp_path):
     assert stored["pose"]["azimuth"]["acc30"] == 0
 
 
+@pytest.mark.slow
 def test_importing_evaluation_brings_no_plotting():
     code = "import objrec.evaluation, sys; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

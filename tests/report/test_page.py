@@ -165,6 +165,7 @@ def test_it_says_how_it_was_measured(outline):
     assert "72 with reading and preprocessing, 144 for recognition alone" in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 30, 70])
 def test_many_categories_and_views_still_draw(outline, k):
     categories = [f"category {i} with quite a long name" for i in range(k)]

@@ -70,6 +70,7 @@ def killed_while_writing(module: str, call: int):
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "folds"), [*((k, None) for k in KINDS), ("energy", 2)], ids=[*KINDS, "folds"]
 )
@@ -101,6 +102,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bits(few, tmp_path, rec
     assert names(broken) == names(whole) == FINISHED
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 def test_a_process_killed_at_any_moment_ends_with_the_same_bits(toys, few, tmp_path, recipe):
     settings = recipe(epochs=12)
@@ -148,6 +150,7 @@ def test_killed_while_it_writes_a_file(few, tmp_path, recipe, module, call):
     assert names(broken) == FINISHED
 
 
+@pytest.mark.slow
 def test_a_seed_says_it_all(few, tmp_path, recipe):
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     list(train(few, tmp_path / "a", recipe(), folds=2))

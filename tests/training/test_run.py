@@ -208,6 +208,7 @@ def learned(toys, tmp_path_factory) -> Recognizer:
     return Recognizer.load(folder, device="cpu")
 
 
+@pytest.mark.slow
 def test_unseen_objects_in_unseen_views_are_recognised(learned, toys):
     """A guess has an error of 2/3, and an azimuth within 30 degrees in one case of six."""
     test = open_dataset(toys, purpose="test")
@@ -222,6 +223,7 @@ def test_unseen_objects_in_unseen_views_are_recognised(learned, toys):
     assert np.corrcoef(elevations, test.poses[:, INDEX["elevation"]])[0, 1] > 0.3
 
 
+@pytest.mark.slow
 def test_a_turned_image_has_a_turned_roll(toys, tmp_path):
     dataset = open_dataset(toys)
     dataset = dataset.subset(np.flatnonzero(dataset.factors["instance"] != "2"))
