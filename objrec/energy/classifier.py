@@ -11,37 +11,22 @@ import torch
 from torch import nn
 
 from objrec.energy.energies import Energies, Hypotheses
-from objrec.energy.features import build_extractor
+from objrec.energy.network import Network
 from objrec.energy.settings import ModelSettings
 from objrec.pose import AXES, INDEX, PoseSpace
 
 HIDDEN = 128
 
 
-class Classifier(nn.Module):
+class Classifier(Network):
     """Extractor → hidden layer → category logits (and one row of logits per pose axis).
 
-    Args:
-        categories: K names, in label order.
-        space: The poses whose axes the heads answer; an empty space for a plain classifier.
-        cameras: V.
-        colour: Whether images have three channels.
-        settings: The architecture; reference and distance settings are not used.
+    Arguments are those of `Network`: the heads answer the axes of the pose space, which is empty
+    for a plain classifier; reference and distance settings are not used.
     """
 
-    def __init__(
-        self,
-        categories: tuple[str, ...],
-        space: PoseSpace,
-        cameras: int,
-        colour: bool,
-        settings: ModelSettings,
-    ) -> None:
-        super().__init__()
-        self.categories, self.space = tuple(categories), space
-        self.extractor = build_extractor(
-            settings.features, cameras, colour, settings.channels, settings.weights
-        )
+    def build(self, settings: ModelSettings) -> None:
+        """Make the hidden layer and the heads."""
         inputs = settings.channels * self.extractor.side**2
         self.hidden = nn.Sequential(
             nn.Flatten(),
@@ -51,15 +36,10 @@ class Classifier(nn.Module):
             nn.BatchNorm1d(HIDDEN),
             nn.ReLU(),
         )
-        self.category_head = nn.Linear(HIDDEN, len(categories))
+        self.category_head = nn.Linear(HIDDEN, len(self.categories))
         self.pose_heads = nn.ModuleDict(
-            {name: nn.Linear(HIDDEN, len(values)) for name, values in space.values.items()}
+            {name: nn.Linear(HIDDEN, len(values)) for name, values in self.space.values.items()}
         )
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """The pose axes that the heads answer."""
-        return self.space.axes
 
     def prepare(self) -> None:
         """Return None: nothing is shared between batches."""

@@ -13,12 +13,15 @@ MIN_COVERED_SHARE = 0.5
 """Squared distances count at least this share of the map, however little of it is covered."""
 
 
-class CosineDistance(nn.Module):
-    """s (1 - cosine) of whole maps, with a learned, capped scale s.
+class ScaledDistance(nn.Module):
+    """A distance with a learned, capped scale s, which plays the part of an inverse temperature.
 
-    Where a warp leaves the map bare the reference is zero, while the image keeps its whole norm:
-    uncovered cells count as mismatch. The scale is learned as an exponential and capped, since
-    left alone it grows without end (it plays the part of the inverse temperature).
+    The scale is learned as an exponential, so that it stays positive, and capped, since left
+    alone it grows without end.
+
+    Args:
+        scale: Its start.
+        cap: The largest it may become.
     """
 
     def __init__(self, scale: float = 10.0, cap: float = 20.0) -> None:
@@ -27,8 +30,16 @@ class CosineDistance(nn.Module):
         self.cap = cap
 
     def scale(self) -> torch.Tensor:
-        """The factor s, a scalar tensor."""
+        """Return the factor s, a scalar tensor."""
         return self.log_scale.exp().clamp(max=self.cap)
+
+
+class CosineDistance(ScaledDistance):
+    """s (1 - cosine) of whole maps.
+
+    Where a warp leaves the map bare the reference is zero, while the image keeps its whole norm:
+    uncovered cells count as mismatch.
+    """
 
     def forward(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
@@ -54,7 +65,7 @@ class CosineDistance(nn.Module):
         return self.scale() * (1 - cosine)
 
 
-class SquaredDistance(nn.Module):
+class SquaredDistance(ScaledDistance):
     """s times the mean squared difference over the covered cells.
 
     Where less than half of the map is covered, the cells missing to that half count as mismatch,
@@ -62,15 +73,6 @@ class SquaredDistance(nn.Module):
     all cells, the sum of w (g - r)^2 + u g^2 is [g^2, g] . [w + u, -2 w r] + sum of w r^2: still
     one matrix product.
     """
-
-    def __init__(self, scale: float = 10.0, cap: float = 100.0) -> None:
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(scale).log())
-        self.cap = cap
-
-    def scale(self) -> torch.Tensor:
-        """The factor s, a scalar tensor."""
-        return self.log_scale.exp().clamp(max=self.cap)
 
     def forward(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
@@ -112,4 +114,4 @@ def _unit(vectors: torch.Tensor) -> torch.Tensor:
     return vectors * torch.rsqrt(vectors.square().sum(1, keepdim=True) + 1e-8)
 
 
-DISTANCES: dict[str, type[nn.Module]] = {"cosine": CosineDistance, "squared": SquaredDistance}
+DISTANCES: dict[str, type[ScaledDistance]] = {"cosine": CosineDistance, "squared": SquaredDistance}

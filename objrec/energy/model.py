@@ -13,7 +13,7 @@ from torch import nn
 
 from objrec.energy.distance import DISTANCES
 from objrec.energy.energies import Energies, Hypotheses
-from objrec.energy.features import build_extractor
+from objrec.energy.network import Network
 from objrec.energy.references import PlanarReferences, VolumeReferences, Warped
 from objrec.energy.refinement import refine
 from objrec.energy.settings import ModelSettings
@@ -21,37 +21,15 @@ from objrec.pose import PoseGrid, PoseSpace
 from objrec.warping import Operators
 
 
-class EnergyModel(nn.Module):
-    """Feature extractor G, reference models R and distance D.
+class EnergyModel(Network):
+    """Feature extractor G, reference models R and distance D; arguments as for `Network`."""
 
-    Args:
-        categories: K names, in label order.
-        space: The poses to search.
-        cameras: V.
-        colour: Whether images have three channels.
-        settings: The architecture.
-    """
-
-    def __init__(
-        self,
-        categories: tuple[str, ...],
-        space: PoseSpace,
-        cameras: int,
-        colour: bool,
-        settings: ModelSettings,
-    ) -> None:
-        super().__init__()
-        self.categories, self.space = tuple(categories), space
-        self.extractor = build_extractor(
-            settings.features, cameras, colour, settings.channels, settings.weights
+    def build(self, settings: ModelSettings) -> None:
+        """Make the reference models and the distance."""
+        self.references = _build_references(
+            len(self.categories), self.space, self.extractor.side, settings
         )
-        self.references = _build_references(len(categories), space, self.extractor.side, settings)
         self.distance = DISTANCES[settings.distance](settings.scale, settings.scale_cap)
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """The pose axes that this model answers."""
-        return self.space.axes
 
     def operators(self, grid: PoseGrid | None = None) -> Operators:
         """Return the constant warps of a grid (default: the model's own)."""
@@ -87,7 +65,7 @@ class EnergyModel(nn.Module):
         """Return the best distinct answers, their poses refined between grid points.
 
         Order and energies are those of the grid, where the energies were trained: ranking anew by
-        the refined energies made the category slightly worse (README, results).
+        the refined energies measured slightly worse on render5.
 
         Args:
             features: (B, C, h, w), those that `energies` were computed from.
