@@ -155,6 +155,11 @@ def test_the_card_says_what_the_model_is(folder):
         assert line in card
 
 
+def test_others_may_read_the_weights_as_they_may_the_rest(tmp_path):
+    save_model(tmp_path / "m", fresh())
+    assert len({(tmp_path / "m" / name).stat().st_mode for name in (WEIGHTS, CONFIG, CARD)}) == 1
+
+
 def test_the_card_of_a_classifier_without_calibration(tmp_path):
     save_model(tmp_path / "m", fresh("cnn"))
     card = (tmp_path / "m" / CARD).read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,10 +116,18 @@ def save_model(folder: Path, saved: SavedModel) -> None:
     (folder / CONFIG).unlink(missing_ok=True)
     temporary = folder / (WEIGHTS + ".partial")
     save_file(stored_state(saved.network), temporary)
+    temporary.chmod(0o666 & ~_umask())  # safetensors lets nobody else read it
     temporary.replace(folder / WEIGHTS)
     config = _config(saved)
     write_text(folder / CARD, model_card(config))
     write_text(folder / CONFIG, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+
+def _umask() -> int:
+    """Return the process' mask of permissions; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def write_text(path: Path, text: str) -> None:
