@@ -15,9 +15,9 @@ can be stopped and started again. `python scripts/readme_tables.py` then writes 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,9 @@ def measure(what: dict[str, Any], path: Path, arguments: argparse.Namespace) -> 
         kind=what["kind"], features=what["features"], seed=what["seed"], epochs=arguments.epochs
     )
     folder = arguments.work / "-".join(str(value) for value in what.values())
-    started = time.monotonic()
     for report in train(open_dataset(path), folder, recipe, resume=True):
         if report.epoch % 10 == 0:
             print(f"  epoch {report.epoch}/{report.epochs} loss {report.loss:.3f}", flush=True)
-    seconds = time.monotonic() - started
     recognizer = Recognizer.load(folder)
     measured = evaluate(
         recognizer, open_dataset(path, purpose="test"), exclude_pose=tuple(arguments.exclude_pose)
@@ -74,12 +72,18 @@ def measure(what: dict[str, Any], path: Path, arguments: argparse.Namespace) -> 
             if isinstance(figures, dict)
         },
         "parameters": recognizer.parameters,
-        "train_seconds": round(seconds, 1),
+        "train_seconds": round(_train_seconds(folder), 1),
         "epochs": recognizer.training["facts"]["epochs"],
         "images_per_second": measured["images_per_second"],
         "hardware": measured["hardware"],
         "commit": _commit(),
     }
+
+
+def _train_seconds(folder: Path) -> float:
+    """Return the duration of all epochs, those before an interruption included."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        return sum(float(row["seconds"]) for row in csv.DictReader(file))
 
 
 def _commit() -> str:

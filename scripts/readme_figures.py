@@ -88,8 +88,8 @@ def draw_how(recognizer: Recognizer, toys: Dataset) -> None:
         int(warped.grid.nearest("azimuth", truth.azimuth + turn)) for turn in (0, 60, 120, 180)
     ]
 
-    figure = plt.figure(figsize=(9.6, 2.5))
-    grid = figure.add_gridspec(1, 8, width_ratios=[1, 1, 0.25, 1, 1, 1, 1, 2.6])
+    figure = plt.figure(figsize=(9.6, 2.1))
+    grid = figure.add_gridspec(1, 8, width_ratios=[1, 1, 0.1, 1, 1, 1, 1, 1.9])
     _picture(figure.add_subplot(grid[0]), sample.images[0], "image X", cmap="gray")
     _picture(figure.add_subplot(grid[1]), _shown(features, features), "features G(X)")
     for place, index in enumerate(chosen):
@@ -103,7 +103,7 @@ def draw_how(recognizer: Recognizer, toys: Dataset) -> None:
         style = {"color": ACCENT, "lw": 2, "zorder": 3} if name == "car" else {"color": "#9ca3af"}
         axis.plot(azimuths, line, label=name if name == "car" else None, **style)
     axis.axvline(truth.azimuth, color=INK, lw=0.8, ls=":")
-    axis.set_title("energy E(car, azimuth); others gray")
+    axis.set_title("energy (red: car)")
     axis.set_xlabel("azimuth (dotted: true)")
     axis.set_xticks([0, 90, 180, 270])
     axis.spines[["top", "right"]].set_visible(False)
