@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from objrec.cli.flags import device_option, model_option
-from objrec.cli.inputs import Item, expand, opened
+from objrec.cli.inputs import Item, expand, opened, paired
 from objrec.cli.recognitions import write_csv, write_json, write_table
 from objrec.cli.tables import Bar, say
 from objrec.errors import Failure
@@ -56,8 +56,9 @@ def classify(
     """Say what is on images, and how it is turned.
 
     IMAGES are files, folders, globs, or samples of a data set: SET@SPLIT:0-5. For a model of two
-    cameras write the two images of an object as left.png+right.png. An image that cannot be read
-    is named on stderr, the others go on, and the exit code is 1.
+    cameras, as the shipped one is, write the two images of an object as left.png+right.png, or
+    name them x-camera0.png and x-camera1.png. An image that cannot be read is named on stderr, the
+    others go on, and the exit code is 1.
 
     \b
     Examples:
@@ -69,6 +70,7 @@ def classify(
     from objrec.recognizer import Recognizer
 
     recognizer = Recognizer.load(model, device=device)
+    items = paired(items, recognizer.preprocessing.cameras)
     failed: list[Failure] = []
     with Bar("classifying", shown=form is None or not sys.stdout.isatty()) as bar:
         recognitions = recognizer.recognize_many(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _OF_A_SET = re.compile(r"(?P<folder>.+)@(?P<split>[^@:]*)(:(?P<rows>[\d,-]+))?")
 
+_OF_A_CAMERA = re.compile(r"(?P<name>.+)-camera\d+(?P<suffix>\.\w+)")
+
 
 @dataclass(frozen=True)
 class SetItem:
@@ -61,6 +63,26 @@ def expand(words: tuple[str, ...], *, recursive: bool = False) -> list[Item]:
     if len(failures) == len(items):
         raise DataError(str(failures[0]) if failures else "no images; name files or a folder")
     return items
+
+
+def paired(items: list[Item], cameras: int) -> list[Item]:
+    """Put the images of all cameras of an object together, for a model of several cameras.
+
+    Files are told by their names, NAME-camera0.png, NAME-camera1.png, …, which is how ``data
+    export`` names them; all else is left as it is.
+    """
+    if cameras == 1:
+        return items
+    groups: dict[object, list[Item]] = {}
+    for number, item in enumerate(items):
+        match = _OF_A_CAMERA.fullmatch(item.name) if isinstance(item, Path) else None
+        key = (item.parent, match["name"], match["suffix"]) if match else number
+        groups.setdefault(key, []).append(item)
+    return [item for group in groups.values() for item in _joined(group, cameras)]
+
+
+def _joined(group: list[Item], cameras: int) -> list[Item]:
+    return [tuple(sorted(group))] if len(group) == cameras > 1 else group
 
 
 def opened(items: list[Item]) -> Iterator[Path | tuple[Path, ...] | Sample | Failure]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from objrec.cli.inputs import SetItem, expand, opened
+from objrec.cli.inputs import SetItem, expand, opened, paired
 from objrec.errors import DataError, Failure
 
 
@@ -56,6 +56,15 @@ def test_brackets_in_the_name_of_a_file_are_no_glob(album):
 
 def test_two_cameras_are_one_item(album):
     assert expand(("b.png+a.JPG",)) == [(Path("b.png"), Path("a.JPG"))]
+
+
+def test_files_named_by_camera_are_one_item_for_a_model_of_as_many_cameras():
+    left, right = Path("a/x-camera0.png"), Path("a/x-camera1.png")
+    other, alone = Path("b/x-camera0.png"), Path("photo.jpg")
+    items = [right, other, alone, left]
+    assert paired(items, 1) == items
+    assert paired(items, 2) == [(left, right), other, alone]
+    assert paired(items, 3) == [right, left, other, alone]
 
 
 def test_a_plus_in_the_name_of_a_file_is_no_pair(album):
