@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +100,7 @@ def evaluate(
 
 def _provenance() -> dict[str, Any]:
     return {
-        "command": shlex.join(["objrec", *sys.argv[1:]]),
+        "command": shlex.join(["objrec", *click.get_current_context().obj]),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "version": __version__,
     }

@@ -7,6 +7,7 @@ others went on, 2 the input, the settings or the command line was refused, 130 i
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Sequence
 
 import click
@@ -57,8 +58,9 @@ def main(args: Sequence[str] | None = None) -> int:
     Args:
         args: The words after ``objrec``; None: those of the process.
     """
+    words = list(sys.argv[1:] if args is None else args)
     try:
-        return int(cli.main(args, prog_name="objrec", standalone_mode=False) or 0)
+        return int(cli.main(words, prog_name="objrec", standalone_mode=False, obj=words) or 0)
     except ObjrecError as error:
         return _refuse(str(error))
     except click.UsageError as error:

@@ -153,7 +153,12 @@ def test_an_interruption_is_one_line_and_code_130(command, raising):
 def test_an_interrupted_training_says_how_to_go_on(photos, tmp_path):
     words = ["train", photos, "--out", tmp_path / "m", "--epochs", "5000", "--batch-size", "8"]
     process = subprocess.Popen(
-        [*RUN, *map(str, words)], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        [*RUN, *map(str, words)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        # A shell's background job, as tests may be, hands down that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert "epoch" in process.stderr.readline()
     process.send_signal(signal.SIGINT)

@@ -160,7 +160,7 @@ def test_evaluate_writes_figures_and_report(command, photos, small_model, tmp_pa
     assert "azimuth, median error" in ran.out
     assert "16 of 2 objects" in ran.out
     assert stored["bootstrap"]["resamples"] == 50
-    assert stored["provenance"]["command"].startswith("objrec ")
+    assert stored["provenance"]["command"].startswith(f"objrec evaluate {photos} --model ")
     assert "</html>" in (out / "report.html").read_text()
 
 
