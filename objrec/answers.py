@@ -19,7 +19,7 @@ import torch
 
 from objrec.errors import SettingsError
 from objrec.options import Settings, option
-from objrec.pose import AXIS, INDEX, PoseGrid
+from objrec.pose import INDEX, PoseGrid
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,6 @@ def _axis_distance(values: torch.Tensor, grid: PoseGrid, name: str) -> torch.Ten
     n = len(grid.space.values[name])
     position = grid.positions(name, values)[:, None]
     steps = (position - torch.arange(n, device=values.device)).abs()
-    if grid.wraps(name) and AXIS[name].period is not None:
+    if grid.wraps(name):
         steps = torch.minimum(steps, n - steps)
     return torch.nan_to_num(steps, nan=0.0).float()

@@ -60,7 +60,8 @@ class Classifier(Network):
         """Return categories by energy; all share the pose that the heads find most likely."""
         found = energies.hypotheses(count)
         pose = torch.zeros(len(features), len(AXES), device=features.device)
-        for name, logits in self.logits(features)[1].items():
+        heads = self.logits(features)[1] if self.axes else {}
+        for name, logits in heads.items():
             values = torch.tensor(self.space.values[name], device=features.device)
             pose[:, INDEX[name]] = values[logits.argmax(dim=1)]
         pose = pose[:, None].expand(-1, found.energy.shape[1], -1)

@@ -73,6 +73,10 @@ class Energies:
             raise ValueError("energies of different categories or pose grids cannot be added")
         return replace(self, values=self.values + other.values)
 
+    def surfaces(self) -> torch.Tensor:
+        """Return the values with one dimension an axis, (B, K, n1, ..., na)."""
+        return self.values.view(*self.values.shape[:2], *self.grid.shape)
+
     def per_category(self) -> torch.Tensor:
         """Return (B, K): the lowest energy of each category over all poses."""
         return self.values.amin(dim=2)
@@ -83,8 +87,7 @@ class Energies:
 
     def hypotheses(self, count: int) -> Hypotheses:
         """Return the best distinct hypotheses: each is a local minimum over its pose grid."""
-        surfaces = self.values.view(*self.values.shape[:2], *self.grid.shape)
-        keep = local_minima(surfaces, [self.grid.wraps(name) for name in self.grid.axes])
+        keep = local_minima(self.surfaces(), [self.grid.wraps(name) for name in self.grid.axes])
         values = self.values.masked_fill(~keep.view_as(self.values), torch.inf)
         return self._read(values.flatten(1), count)
 
@@ -101,11 +104,9 @@ class Energies:
         Example:
             ``energies.given(category="cup", azimuth=90).best()``
         """
-        values, names, space = self.values, self.categories, self.grid.space
+        surfaces, names, space = self.surfaces(), self.categories, self.grid.space
         if category is not None:
-            k = self._category(category)
-            values, names = values[:, k : k + 1], (category,)
-        surfaces = values.view(*values.shape[:2], *self.grid.shape)
+            surfaces, names = surfaces.narrow(1, self._category(category), 1), (category,)
         chosen = dict(space.values)
         for name, value in axes.items():
             position = self._axis(name)
@@ -113,7 +114,7 @@ class Energies:
             surfaces = surfaces.narrow(position + 2, nearest, 1)
             chosen[name] = (space.values[name][nearest],)
         grid = PoseSpace(chosen).grid()
-        return Energies(surfaces.reshape(len(values), len(names), grid.size), names, grid)
+        return Energies(surfaces.reshape(len(self), len(names), grid.size), names, grid)
 
     def surface(self, category: str, first: str, second: str) -> torch.Tensor:
         """Return the energy landscape of a category over two axes, minimal over all others.
@@ -127,7 +128,7 @@ class Energies:
         if first == second:
             raise ValueError(f"a surface needs two different axes, got '{first}' twice")
         a, b = self._axis(first), self._axis(second)
-        surface = self.values[:, self._category(category)].view(-1, *self.grid.shape)
+        surface = self.surfaces()[:, self._category(category)]
         others = [i + 1 for i in range(len(self.grid.axes)) if i not in (a, b)]
         surface = surface.amin(dim=others) if others else surface
         return surface if a < b else surface.transpose(1, 2)

@@ -108,7 +108,7 @@ def _parabola_offset(
 ) -> torch.Tensor:
     """Return (Q, A): the vertices of parabolas through the grid energies, in grid steps."""
     grid = energies.grid
-    surfaces = energies.values.view(*energies.values.shape[:2], *grid.shape)
+    surfaces = energies.surfaces()
     where = _cells(hypotheses, grid)
     offset = torch.zeros_like(hypotheses.pose.flatten(0, 1))
     for name in axes:

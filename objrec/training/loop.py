@@ -7,7 +7,7 @@ it may be killed at any moment and resumed; on a CPU the resumed run ends with t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from objrec.training.data import (
     FrozenCache,
     FrozenSource,
     ImageSource,
+    Progress,
     Step,
     TrainingData,
     batches_an_epoch,
@@ -38,8 +39,6 @@ from objrec.training.optimisation import averaged_model, make_optimizer, one_cyc
 from objrec.training.relative import RelativeAzimuth
 from objrec.training.reports import EpochReport
 from objrec.training.settings import Recipe
-
-Progress = Callable[[int, int], None]
 
 
 class TrainingDiverged(ObjrecError):

@@ -11,8 +11,7 @@ from objrec.errors import SettingsError
 from objrec.losses import LossSettings
 from objrec.options import Settings, did_you_mean, option
 from objrec.pose import AXES
-
-KINDS = ("energy", "cnn", "cnn-pose")
+from objrec.saving import KINDS
 
 
 @dataclass(frozen=True)
