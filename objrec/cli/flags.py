@@ -233,3 +233,11 @@ split_option = click.option(
 )
 force_option = click.option("--force", is_flag=True, help="overwrite an output that exists")
 set_argument = click.argument("set_path", metavar="SET", type=click.Path(path_type=Path))
+workers_option = click.option(
+    "--workers",
+    metavar="N",
+    default=1,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="processes that render",
+)

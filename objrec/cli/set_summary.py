@@ -16,7 +16,7 @@ _MOST_FAILURES = 20
 
 def print_summary(summary: SetSummary) -> None:
     """Print each split's categories, pose coverage and factors; on stderr what is unreadable."""
-    front = summary.front_azimuth
+    front = summary.frame.get("azimuth", {}).get("front")
     known = "" if front is None else f", front at azimuth {front:g}"
     click.echo(f"{summary.name}: {summary.layout}{known}")
     for split in summary.splits:

@@ -1,19 +1,23 @@
 """set.json: the optional file in a set's root that says what its images cannot.
 
-    {"name": "toys", "categories": ["animal", "human"], "front_azimuth": 0,
-     "elevation": {"first": 30, "step": 5}}
+    {"name": "toys", "categories": ["animal", "human", "blank"], "background": ["blank"],
+     "elevation": {"first": 30, "step": 5},
+     "pose_frame": {"azimuth": {"front": 0}, "symmetric": ["animal"]}}
 
-All entries are optional, unknown ones are refused.
+All entries are optional, unknown ones are refused. `background` lists categories that are no
+objects: images of them teach that nothing fits. `pose_frame` is explained in
+`objrec.datasets.frame`; "front_azimuth": 0 is short for its azimuth's front.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from objrec.datasets.frame import PoseFrame
 from objrec.errors import DataError, SettingsError
 from objrec.options import Settings, did_you_mean, option
 
@@ -39,9 +43,7 @@ class SetEntries(Settings):
 
     name: str | None = option(None, "what the set is called")
     categories: tuple[str, ...] = option((), "the categories, in the order of their labels")
-    front_azimuth: float | None = option(
-        None, "azimuth in degrees of the camera that faces the objects' front"
-    )
+    background: tuple[str, ...] = option((), "categories that stand for 'nothing fits'")
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,36 @@ class SetDescription:
     entries: SetEntries = SetEntries()
     elevation: IndexScale = ELEVATION
     azimuth: IndexScale = AZIMUTH
+    frame: PoseFrame = field(default_factory=PoseFrame)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of set.json, without the entries that say nothing."""
         entries = {k: v for k, v in self.entries.to_json().items() if v not in (None, [])}
         scales = {"elevation": self.elevation.to_json(), "azimuth": self.azimuth.to_json()}
-        return entries | scales
+        frame = self.frame.to_json()
+        return entries | scales | ({"pose_frame": frame} if frame else {})
+
+    def checked(self, categories: tuple[str, ...], root: Path) -> SetDescription:
+        """Refuse a description that speaks of categories the set does not have.
+
+        Args:
+            categories: All categories of the set.
+            root: Its folder.
+
+        Raises:
+            DataError: A background or symmetric category is unknown, or nothing is left.
+        """
+        background = self.entries.background
+        for entry, names in (("background", background), ("symmetric", self.frame.symmetric)):
+            for name in names:
+                if name not in categories:
+                    hint = did_you_mean(name, categories) or "; remove it"
+                    raise DataError(
+                        f"{root / FILE_NAME}: {entry} names '{name}', which is no category{hint}"
+                    )
+        if not set(categories) - set(background):
+            raise DataError(f"{root / FILE_NAME}: every category is background; leave one out")
+        return self
 
     def ordered(self, found: Iterable[str], root: Path) -> tuple[str, ...]:
         """Return the categories in label order: as listed, or else those found, by name.
@@ -102,7 +128,22 @@ def _described(content: dict[str, Any], place: str) -> SetDescription:
         given = content.pop(axis, {})
         both = default.to_json() | given if isinstance(given, dict) else given
         scales[axis] = IndexScale.from_json(both, f"{place}: {axis}")
+    frame = PoseFrame.from_json(_with_front(content, place), f"{place}: pose_frame")
     entries = SetEntries.from_json(content, place)
     if len(set(entries.categories)) < len(entries.categories) or "" in entries.categories:
         raise DataError(f"{place}: categories must be different, non-empty names")
-    return SetDescription(entries, **scales)
+    return SetDescription(entries, **scales, frame=frame)
+
+
+def _with_front(content: dict[str, Any], place: str) -> Any:
+    """Take the pose frame out of set.json, with `front_azimuth` in its place if it is given."""
+    frame = content.pop("pose_frame", {})
+    front = content.pop("front_azimuth", None)
+    if front is None or not isinstance(frame, dict):
+        return frame
+    if isinstance(front, bool) or not isinstance(front, int | float):
+        raise DataError(f"{place}: front_azimuth must be a number, not {front!r}")
+    note = frame.get("azimuth", {})
+    if not isinstance(note, dict) or note.get("front", front) != front:
+        raise DataError(f"{place}: front_azimuth and pose_frame disagree; keep one of them")
+    return frame | {"azimuth": note | {"front": front}}

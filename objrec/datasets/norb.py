@@ -99,7 +99,8 @@ def _read_split(folder: Path, split: str, prefix: str, description: SetDescripti
         sources=tuple(f"{path}#{i}" for i in range(len(images))),
         cameras=images.shape[1],
         colour=False,
-        front_azimuth=description.entries.front_azimuth,
+        frame=description.frame,
+        background=description.entries.background,
         read=lambda row: np.array(images[row]),
         rows=np.arange(len(images)),
     )

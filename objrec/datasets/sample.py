@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from objrec.datasets.frame import PoseFrame
 from objrec.errors import DataError, Failure
 
 
@@ -51,8 +52,9 @@ class Dataset(Sequence):
         sources: N names of files (and index within the file).
         cameras: V, the images of each sample.
         colour: Whether the images have colour.
-        front_azimuth: The azimuth in degrees at which a camera faces the objects' front, if
-            set.json says so: a mirror image of azimuth a then shows azimuth 2 x front - a.
+        frame: How the pose labels are meant, from set.json; empty where it says nothing.
+        background: Those of `categories` that are no objects: images of them show that nothing
+            fits.
         read: Reads the images of a row of the underlying store, uint8 (V, H, W[, 3]).
         rows: (N,) the row of each sample in that store.
     """
@@ -67,9 +69,10 @@ class Dataset(Sequence):
     sources: tuple[str, ...]
     cameras: int
     colour: bool
-    front_azimuth: float | None
     read: Callable[[int], np.ndarray] = field(repr=False)
     rows: np.ndarray = field(repr=False)
+    frame: PoseFrame = field(default_factory=PoseFrame)
+    background: tuple[str, ...] = ()
     _failed: dict[str, Failure] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -127,9 +130,9 @@ class Dataset(Sequence):
     def with_present_categories(self) -> Dataset:
         """Return the same samples with the categories that occur only, labels renumbered."""
         present, labels = np.unique(self.labels, return_inverse=True)
-        return replace(
-            self, categories=tuple(self.categories[i] for i in present), labels=labels.ravel()
-        )
+        names = tuple(self.categories[i] for i in present)
+        background = tuple(name for name in self.background if name in names)
+        return replace(self, categories=names, labels=labels.ravel(), background=background)
 
 
 def concatenated(parts: Sequence[Dataset], split: str) -> Dataset:

@@ -95,12 +95,13 @@ class SplitSummary:
 
 @dataclass(frozen=True)
 class SetSummary:
-    """A whole set; `layout` says in words how it is stored."""
+    """A whole set; `layout` says in words how it is stored, `frame` is its `pose_frame`."""
 
     path: str
     name: str
     layout: str
-    front_azimuth: float | None
+    frame: dict[str, Any]
+    background: tuple[str, ...]
     splits: tuple[SplitSummary, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -129,7 +130,14 @@ def summarise(
     for split in list_splits(root):
         dataset = open_dataset(root, split)
         splits.append(_summarise_split(dataset, check, on_progress or (lambda done, total: None)))
-    return SetSummary(str(path), dataset.name, _layout(root), dataset.front_azimuth, tuple(splits))
+    return SetSummary(
+        str(path),
+        dataset.name,
+        _layout(root),
+        dataset.frame.to_json(),
+        dataset.background,
+        tuple(splits),
+    )
 
 
 def _layout(root: Path) -> str:

@@ -214,9 +214,11 @@ def _ignore_interrupts() -> None:
 def _write(out: Path, settings: ToySettings, rendered: list[_Rendered]) -> None:
     """Write into a folder beside the wanted one, then move the files over."""
     from objrec.datasets.description import FILE_NAME, SetDescription, SetEntries
+    from objrec.datasets.frame import AxisNote, PoseFrame
     from objrec.datasets.norb import write_norb
 
-    entries = SetEntries(name="toys", categories=settings.categories, front_azimuth=0.0)
+    entries = SetEntries(name="toys", categories=settings.categories)
+    description = SetDescription(entries, frame=PoseFrame({"azimuth": AxisNote(front=0.0)}))
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         staged = Path(folder)
@@ -226,7 +228,7 @@ def _write(out: Path, settings: ToySettings, rendered: list[_Rendered]) -> None:
             labels = np.concatenate([np.full(len(toy.images), toy.label) for toy in part])
             info = np.concatenate([toy.info for toy in part])
             write_norb(staged, f"toys-{split}", images, labels, info, compress=True)
-        _write_json(staged / FILE_NAME, SetDescription(entries).to_json())
+        _write_json(staged / FILE_NAME, description.to_json())
         _write_json(staged / RECORD, {"made by": "objrec data make-toys", **settings.to_json()})
         out.mkdir(exist_ok=True)
         for path in sorted(staged.iterdir()):

@@ -134,8 +134,8 @@ def _front_azimuth(
     poses = dataset.poses[kept]
     if "azimuth" in settings.latent or np.isnan(poses[:, INDEX["azimuth"]]).all():
         return 0.0
-    if dataset.front_azimuth is not None:
-        return dataset.front_azimuth
+    if dataset.frame.front_azimuth is not None:
+        return dataset.frame.front_azimuth
     lighting = dataset.factors.get("lighting")
     groups = None if lighting is None else lighting[kept]
     return estimate_front_azimuth(images, poses, dataset.objects[kept], groups=groups)

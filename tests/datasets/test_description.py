@@ -16,7 +16,7 @@ def test_without_the_file_the_defaults_are_those_of_small_norb(tmp_path):
 
 
 def test_what_is_written_is_read_back(tmp_path):
-    entries = SetEntries(name="toys", categories=("a", "b"), front_azimuth=0.0)
+    entries = SetEntries(name="toys", categories=("a", "b"))
     description = SetDescription(entries, elevation=IndexScale(0.0, 15.0))
     (tmp_path / "set.json").write_text(json.dumps(description.to_json()))
     assert read_description(tmp_path) == description

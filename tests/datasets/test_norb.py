@@ -191,7 +191,11 @@ def test_set_json_names_categories_and_scales(tmp_path):
         ' "elevation": {"first": 0, "step": 10}, "azimuth": {"first": 5}}'
     )
     dataset = read_norb(write_set(tmp_path))
-    assert (dataset.name, dataset.categories, dataset.front_azimuth) == ("mine", tuple("abcde"), 90)
+    assert (dataset.name, dataset.categories, dataset.frame.front_azimuth) == (
+        "mine",
+        tuple("abcde"),
+        90,
+    )
     assert dataset.poses[:, :2].tolist() == [[345.0, 80.0], [25.0, 0.0]]
 
 

@@ -57,7 +57,7 @@ def test_every_layout_keeps_the_contract(tmp_path, layout, split):
     assert dataset.poses.shape == (4, 6)
     assert all(len(column) == 4 for column in dataset.factors.values())
     assert "instance" in dataset.factors
-    assert (dataset.failures, dataset.colour, dataset.front_azimuth) == ((), False, None)
+    assert (dataset.failures, dataset.colour, dataset.frame.front_azimuth) == ((), False, None)
     for i, sample in enumerate(dataset):
         assert sample.images.shape == (dataset.cameras, 6, 8)
         assert sample.category == dataset.categories[dataset.labels[i]]

@@ -33,7 +33,7 @@ def root(tmp_path):
 def test_counts_and_coverage(root):
     summary = summarise(root)
     assert (summary.name, summary.layout) == ("mugs", "labelled folder")
-    assert (summary.path, summary.front_azimuth) == (str(root), 90)
+    assert (summary.path, summary.frame) == (str(root), {"azimuth": {"front": 90}})
     train, test = summary.splits
     assert (train.name, train.images, train.cameras, train.colour) == ("train", 4, 1, True)
     cup, jug = train.categories

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from objrec.datasets.frame import PoseFrame
 from objrec.errors import DataError
 from objrec.pose import AXES, INDEX, Pose
 from objrec.preprocessing import Preprocessing
@@ -11,7 +12,7 @@ from objrec.preprocessing import Preprocessing
 class FakeSet:
     """A data set whose i-th image is flat gray of value i: what a fake recogniser recognises."""
 
-    colour, cameras, front_azimuth = False, 1, None
+    colour, cameras, frame, background = False, 1, PoseFrame(), ()
 
     def __init__(self, labels, objects, categories, poses, factors=None, broken=(), grays=None):
         self.name, self.split, self.root, self.failures = "toys", "test", "some/toys", ()

@@ -37,7 +37,7 @@ class TestMaking:
         make_toys(tmp_path / "set", SMALL)
         training, testing = (read_norb(tmp_path / "set", which) for which in ("train", "test"))
         assert training.categories == ("cup", "car")
-        assert training.front_azimuth == 0
+        assert training.frame.front_azimuth == 0
         assert (len(training), len(testing), training.cameras) == (16, 8, 2)
         assert set(training.factors["instance"]) == {"0", "1"}
         assert set(testing.factors["instance"]) == {"2"}

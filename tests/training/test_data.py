@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from objrec.datasets import open_dataset
+from objrec.datasets.frame import AxisNote, PoseFrame
 from objrec.errors import DataError, SettingsError
 from objrec.pose import INDEX, PoseSpace
 from objrec.training import AugmentationSettings, Recipe
@@ -101,7 +102,12 @@ def test_labels_that_are_not_to_be_used_are_dropped(few):
     ],
 )
 def test_what_a_mirror_image_does_to_the_azimuth(few, changes, front):
-    assert loaded(replace(few, front_azimuth=90.0), **changes).front_azimuth == front
+    assert (
+        loaded(
+            replace(few, frame=PoseFrame({"azimuth": AxisNote(front=90.0)})), **changes
+        ).front_azimuth
+        == front
+    )
 
 
 @pytest.mark.parametrize("turned", [0.0, 90.0])
@@ -109,12 +115,12 @@ def test_the_front_is_found_in_the_images_if_nobody_names_it(toys, turned):
     dataset = open_dataset(toys)
     poses = dataset.poses.copy()
     poses[:, AZIMUTH] = (poses[:, AZIMUTH] + turned) % 360
-    data = loaded(replace(dataset, front_azimuth=None, poses=poses), side=24)
+    data = loaded(replace(dataset, frame=PoseFrame(), poses=poses), side=24)
     assert data.front_azimuth == pytest.approx(turned, abs=5)
 
 
 def test_without_any_azimuth_all_images_may_be_mirrored(few):
-    nothing = replace(few, front_azimuth=None, poses=np.full_like(few.poses, np.nan))
+    nothing = replace(few, frame=PoseFrame(), poses=np.full_like(few.poses, np.nan))
     assert loaded(nothing).front_azimuth == 0.0
 
 
