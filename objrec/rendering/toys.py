@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import signal
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -20,11 +19,10 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from objrec.errors import DataError, SettingsError
+from objrec.errors import SettingsError
 from objrec.options import Settings, option
 
 CATEGORIES = ("airplane", "animal", "boat", "car", "chair", "cup")
@@ -140,20 +138,12 @@ def make_toys(
         SettingsError: trimesh or embreex is not installed.
     """
     out, settings = Path(out), settings or ToySettings()
-    _check_folder(out, force)
+    from objrec.datasets.writing import check_free
+
+    check_free(out, force=force)
     _check_renderer()
     rendered = list(_rendered(settings, workers, on_progress))
-    try:
-        _write(out, settings, rendered)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror}); choose another") from error
-
-
-def _check_folder(out: Path, force: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out}: is a file; name a folder for the set")
-    if out.is_dir() and any(out.iterdir()) and not force:
-        raise DataError(f"{out}: exists and is not empty; name another folder or add --force")
+    _write(out, settings, rendered, force)
 
 
 def _check_renderer() -> None:
@@ -211,29 +201,21 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _write(out: Path, settings: ToySettings, rendered: list[_Rendered]) -> None:
-    """Write into a folder beside the wanted one, then move the files over."""
-    from objrec.datasets.description import FILE_NAME, SetDescription, SetEntries
+def _write(out: Path, settings: ToySettings, rendered: list[_Rendered], force: bool) -> None:
+    from objrec.datasets.description import SetDescription, SetEntries
     from objrec.datasets.frame import AxisNote, PoseFrame
     from objrec.datasets.norb import write_norb
+    from objrec.datasets.writing import new_folder, write_description
 
     entries = SetEntries(name="toys", categories=settings.categories)
     description = SetDescription(entries, frame=PoseFrame({"azimuth": AxisNote(front=0.0)}))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
-        staged = Path(folder)
+    with new_folder(out, force=force) as folder:
         for split in ("training", "testing"):
             part = [toy for toy in rendered if toy.training == (split == "training")]
             images = np.concatenate([toy.images for toy in part])
             labels = np.concatenate([np.full(len(toy.images), toy.label) for toy in part])
             info = np.concatenate([toy.info for toy in part])
-            write_norb(staged, f"toys-{split}", images, labels, info, compress=True)
-        _write_json(staged / FILE_NAME, description.to_json())
-        _write_json(staged / RECORD, {"made by": "objrec data make-toys", **settings.to_json()})
-        out.mkdir(exist_ok=True)
-        for path in sorted(staged.iterdir()):
-            path.replace(out / path.name)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            write_norb(folder, f"toys-{split}", images, labels, info, compress=True)
+        write_description(folder, description)
+        record = {"made by": "objrec data make-toys", **settings.to_json()}
+        (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from objrec.datasets import open_dataset, read_image
-from objrec.datasets.export import export_folder, write_image
+from objrec.datasets.export import export_folder
 from objrec.datasets.norb import write_norb
+from objrec.datasets.writing import write_image
 from objrec.errors import DataError
 
 
