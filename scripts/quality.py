@@ -72,21 +72,22 @@ def measure(what: dict[str, Any], path: Path, arguments: argparse.Namespace) -> 
             if isinstance(figures, dict)
         },
         "parameters": recognizer.parameters,
-        "train_seconds": round(_train_seconds(folder), 1),
+        "train_seconds": round(train_seconds(folder), 1),
         "epochs": recognizer.training["facts"]["epochs"],
         "images_per_second": measured["images_per_second"],
         "hardware": measured["hardware"],
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
-def _train_seconds(folder: Path) -> float:
+def train_seconds(folder: Path) -> float:
     """Return the duration of all epochs, those before an interruption included."""
     with (folder / "metrics.csv").open(newline="") as file:
         return sum(float(row["seconds"]) for row in csv.DictReader(file))
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Return the checkout's commit."""
     git = ["git", "rev-parse", "--short", "HEAD"]
     found = subprocess.run(git, capture_output=True, text=True, check=False)
     return found.stdout.strip()

@@ -35,7 +35,7 @@ ROW |= {"__init__": 0, "__main__": len(ROWS) + 1}
 HOMES = {
     "kornia": ("warping.py", "training/augmentation.py"),
     "matplotlib": ("report/figures.py", "datasets/pictures.py"),
-    "PIL": ("datasets/images.py", "datasets/image_headers.py"),
+    "PIL": ("datasets/images/",),
     "jinja2": ("report/",),
     "markupsafe": ("report/",),
     "sklearn": ("evaluation/",),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from objrec.datasets.images import shown_on_white
+from objrec.datasets.images.depths import shown_on_white
 from objrec.errors import DataError, SettingsError
 from objrec.preprocessing import Preprocessing, as_image_batch, load_images
 

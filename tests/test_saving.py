@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from objrec import Recognizer
+from objrec.datasets.frame import AxisNote, PoseFrame
 from objrec.energy.settings import ModelSettings
 from objrec.errors import ModelError, SettingsError
 from objrec.pose import PoseSpace
@@ -34,13 +35,23 @@ SPACE = PoseSpace({"azimuth": (0.0, 120.0, 240.0), "roll": (-10.0, 0.0, 10.0)})
 CALIBRATION = Calibration(2.5, 7.25, 0.05, 0.125, 3, 9)
 
 
-def fresh(kind: str = "energy", calibration: Calibration | None = None, **settings) -> SavedModel:
+def fresh(
+    kind: str = "energy",
+    calibration: Calibration | None = None,
+    background: tuple[str, ...] = (),
+    **settings,
+) -> SavedModel:
     """Make an untrained model of two categories."""
     model = ModelSettings(**{"channels": 8, "volume_channels": 4, **settings})
     preprocessing = Preprocessing(size=128 if "resnet" in model.features else 48, mean=0.4)
-    network = build_network(kind, ("cat", "dög"), SPACE, preprocessing, model)
+    network = build_network(
+        kind, ("cat", "dög"), SPACE, preprocessing, model, background=bool(background)
+    )
     facts = {"facts": {"epochs": 3}, "recipe": {"kind": kind}}
-    return SavedModel(kind, network.eval(), model, preprocessing, calibration, facts)
+    network.eval()
+    return SavedModel(
+        kind, network, model, preprocessing, calibration, facts, background=background
+    )
 
 
 @pytest.fixture
@@ -93,9 +104,32 @@ def test_a_saved_model_gives_the_same_energies(tmp_path, kind, settings):
     assert (before.categories, before.grid) == (after.categories, after.grid)
 
 
+@pytest.mark.parametrize("kind", ["energy", "cnn"])
+def test_frame_and_background_are_kept(tmp_path, kind):
+    frame = PoseFrame({"azimuth": AxisNote(front=90.0, labels="relative")}, symmetric=("b",))
+    saved = replace(fresh(kind, background=("blank",)), frame=frame)
+    save_model(tmp_path / "m", saved)
+    loaded = load_model(tmp_path / "m")
+    assert (loaded.frame, loaded.background) == (frame, ("blank",))
+    card = (tmp_path / "m" / CARD).read_text(encoding="utf-8")
+    assert "| nothing fits | blank |" in card
+    assert "| alike from every side | b |" in card
+    images = torch.randint(0, 256, (3, 1, 48, 48), dtype=torch.uint8)
+    before = Recognizer(saved, "cpu").energies(images)
+    after = Recognizer(loaded, "cpu").energies(images)
+    assert before.nothing.shape == (3,)
+    assert torch.equal(before.nothing, after.nothing)
+
+
+def test_a_model_of_format_1_is_still_read(folder):
+    config(format=1, background=..., pose_frame=...)(folder)
+    loaded = load_model(folder)
+    assert (loaded.frame, loaded.background) == (PoseFrame(), ())
+
+
 def test_a_folder_holds_three_files_and_nothing_that_is_executed(folder):
     assert sorted(path.name for path in folder.iterdir()) == [CARD, CONFIG, WEIGHTS]
-    assert json.loads((folder / CONFIG).read_text(encoding="utf-8"))["format"] == 1
+    assert json.loads((folder / CONFIG).read_text(encoding="utf-8"))["format"] == 2
     assert load_file(folder / WEIGHTS).keys() == fresh().network.state_dict().keys()
 
 
@@ -235,7 +269,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "cut config": (lambda f: text((f / CONFIG).read_bytes()[:80])(f), CONFIG, "not readable as"),
     "a list": (text("[1]"), CONFIG, "not a model's configuration"),
     "no format": (config(format=...), CONFIG, "not a model's configuration"),
-    "future format": (config(format=2), CONFIG, "format 2, but this objrec reads format 1; use"),
+    "future format": (config(format=3), CONFIG, "format 3, but this objrec reads format 2; use"),
     **{
         f"no {key}": (config(**{key: ...}), CONFIG, f"'{key}' is missing or of the wrong type")
         for key in ("kind", "categories", "pose_space", "preprocessing", "model", "calibration")
@@ -244,8 +278,11 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "unknown kind": (config(kind="svm"), CONFIG, "kind 'svm' is none of energy, cnn, cnn-pose"),
     "other kind": (config(kind="cnn"), WEIGHTS, "'hidden.1.weight' is missing; config.json is"),
     "unknown key": (config(categorys=[]), CONFIG, "unknown key 'categorys'; did you mean 'cat"),
-    "no category": (config(categories=[]), CONFIG, "'categories' must be a list of names"),
+    "no category": (config(categories=[]), CONFIG, "'categories' is empty"),
     "numbers": (config(categories=[1, 2]), CONFIG, "'categories' must be a list of names"),
+    "odd background": (config(background=[1]), CONFIG, "'background' must be a list of names"),
+    "odd frame": (config(pose_frame={"azimut": {}}), CONFIG, "unknown axis 'azimut'; did you"),
+    "background added": (config(background=["blank"]), WEIGHTS, "'nothing' is missing; "),
     "twice": (config(categories=["a", "a"]), CONFIG, "'categories' lists a name twice"),
     "more categories": (config(categories=["a", "b", "c"]), WEIGHTS, "has shape .*; wrong config"),
     "no axis": (config(pose_space={"azimut": {}}), CONFIG, "pose_space.azimut is not a pose axis"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ _UNCALIBRATED = (
     "note: this model is not calibrated, so nothing is called unknown and probabilities are "
     "rough; 'objrec train --folds' calibrates"
 )
+
+
+_GRAYED = "note: this model knows gray images only: colour images were converted"
 
 
 @click.command("classify")
@@ -71,30 +75,43 @@ def classify(
 
     recognizer = Recognizer.load(model, device=device)
     items = paired(items, recognizer.preprocessing.cameras)
-    failed: list[Failure] = []
+    seen = _Seen()
     with Bar("classifying", shown=form is None or not sys.stdout.isatty()) as bar:
         recognitions = recognizer.recognize_many(
             opened(items), refine=refine, hypotheses=hypotheses or (3 if form == "json" else 1)
         )
-        answers = _watched(zip(items, recognitions, strict=True), failed, bar, len(items))
+        answers = seen.watched(zip(items, recognitions, strict=True), bar, len(items))
         if form is None:  # a table needs all its rows, and no bar beneath it
             answers = list(answers)
         else:
             _WRITERS[form](answers)
     if form is None:
         write_table(answers)
-        if recognizer.calibration is None and len(failed) < len(items):
+        if recognizer.calibration is None and not recognizer.background and seen.answered:
             say(_UNCALIBRATED)
-    return 1 if failed else 0
+    if seen.colour and not recognizer.preprocessing.colour:
+        say(_GRAYED)
+    return 1 if seen.failed else 0
 
 
-def _watched(
-    found: Iterable[tuple[Item, Recognition | Failure]], failed: list, bar: Bar, total: int
-) -> Iterator[tuple[Item, Recognition | Failure]]:
-    """Pass the answers on, moving the bar and naming what failed."""
-    for done, (item, answer) in enumerate(found, 1):
-        if isinstance(answer, Failure):
-            failed.append(answer)
-            bar.say(f"objrec: {answer}")
-        bar.tick(done, total)
-        yield item, answer
+@dataclass
+class _Seen:
+    """What went by: how many answers and failures, and whether any image had colour."""
+
+    answered: int = 0
+    failed: int = 0
+    colour: bool = False
+
+    def watched(
+        self, found: Iterable[tuple[Item, Recognition | Failure]], bar: Bar, total: int
+    ) -> Iterator[tuple[Item, Recognition | Failure]]:
+        """Pass the answers on, moving the bar and naming what failed."""
+        for done, (item, answer) in enumerate(found, 1):
+            if isinstance(answer, Failure):
+                self.failed += 1
+                bar.say(f"objrec: {answer}")
+            else:
+                self.answered += 1
+                self.colour = self.colour or bool(answer.original and answer.original.colour)
+            bar.tick(done, total)
+            yield item, answer

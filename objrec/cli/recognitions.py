@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Answers = Iterable[tuple[Item, Recognition | Failure]]
 
+_PIXELS = {"shift_x": "shift_x_px", "shift_y": "shift_y_px", "side": "side_px"}
 _SHOWN = {"azimuth": "{:.0f}°", "elevation": "{:.0f}°", "roll": "{:.0f}°", "scale": "{:.2f}"}
 
 
@@ -40,7 +41,8 @@ def write_csv(answers: Answers) -> None:
     """Print one CSV row an image; the columns are always the same."""
     from objrec.pose import AXES
 
-    columns = ["file", "category", "probability", "energy", "unknown", *AXES, "truth", "error"]
+    answered = ["category", "probability", "energy", "unknown", *AXES, "symmetric"]
+    columns = ["file", *answered, *_PIXELS.values(), "truth", "error"]
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     for item, answer in answers:
@@ -51,7 +53,8 @@ def write_csv(answers: Answers) -> None:
             unknown = "" if answer.unknown is None else str(answer.unknown).lower()
             row |= {"file": answer.source, "category": answer.category, "unknown": unknown}
             row |= {"probability": answer.probabilities[answer.category], "energy": answer.energy}
-            row |= answer.pose.to_dict()
+            row |= {"symmetric": str(answer.symmetric).lower()} | answer.pose.to_dict()
+            row |= {_PIXELS[name]: value for name, value in answer.pixels.items()}
         writer.writerow(row)
 
 
@@ -78,6 +81,8 @@ def _row(
 ) -> list[str]:
     probability = f"{answer.probabilities[hypothesis.category]:.1%}"
     pose = _cells(hypothesis.pose, axes)
+    if hypothesis.symmetric and "azimuth" in axes:
+        pose[axes.index("azimuth")] = "any"
     return [file or "", shown, probability, f"{hypothesis.energy:.3f}", *pose]
 
 

@@ -1,7 +1,10 @@
-"""How ``objrec data info`` shows what a data set holds."""
+"""How ``objrec data info`` shows what a data set holds, and ``check`` what was found in it."""
 
 from __future__ import annotations
 
+import os
+import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -9,9 +12,13 @@ import click
 from objrec.cli.tables import print_table, say
 
 if TYPE_CHECKING:
+    from objrec.datasets.checking import SetCheck
+    from objrec.datasets.checks import Finding
     from objrec.datasets.summary import AxisCoverage, CategorySummary, SetSummary, SplitSummary
 
 _MOST_FAILURES = 20
+_MOST_PLACES = 5
+_WIDTH = 100
 
 
 def print_summary(summary: SetSummary) -> None:
@@ -66,3 +73,57 @@ def _axis_row(axis: AxisCoverage) -> tuple[str, str, str]:
 def _listed(names: list[str]) -> str:
     named = [name or "(empty)" for name in names]
     return ", ".join(named) if len(named) <= 12 else f"{len(named)} values"
+
+
+def print_check(check: SetCheck) -> None:
+    """Print the findings of a check, the errors first, each with its advice; then what to do."""
+    counts = [_counted(count, grade) for grade, count in check.counts.items() if count]
+    click.echo(f"{check.path}: {_content(check)}")
+    click.echo(", ".join(counts) or "nothing was found that could be wrong")
+    for finding in check.findings:
+        click.echo()
+        for line in _finding_lines(finding, f"{check.path.rstrip(os.sep)}{os.sep}"):
+            click.echo(line)
+    if check.advice or check.command:
+        click.echo("\nnext")
+    for sentence in check.advice:
+        click.echo(_wrapped(sentence, "  "))
+    if check.command:
+        click.echo(f"\n  {check.command}")
+
+
+def _content(check: SetCheck) -> str:
+    if check.facts is None:
+        return "could not be opened"
+    splits = check.to_dict()["splits"]
+    told = [
+        f"{name}: {_counted(split['images'], 'sample')} of {_counted(split['objects'], 'object')}"
+        for name, split in splits.items()
+    ]
+    return "; ".join(told)
+
+
+def _finding_lines(finding: Finding, root: str) -> Iterator[str]:
+    yield _wrapped(f"{finding.grade}: {finding.message}  [{finding.code}]", "")
+    # Objects and categories are named in the message already.
+    places = [place.replace(root, "") for place in finding.where if place.startswith(root)]
+    for place in places[:_MOST_PLACES]:
+        yield f"    {place}"
+    if len(places) > _MOST_PLACES:
+        yield f"    … and {len(places) - _MOST_PLACES:,} more; --json lists them all"
+    yield _wrapped(f"{finding.advice[:1].upper()}{finding.advice[1:]}.", "  ")
+
+
+def _wrapped(text: str, indent: str) -> str:
+    return textwrap.fill(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

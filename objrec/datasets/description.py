@@ -7,12 +7,16 @@
 All entries are optional, unknown ones are refused. `background` lists categories that are no
 objects: images of them teach that nothing fits. `pose_frame` is explained in
 `objrec.datasets.frame`; "front_azimuth": 0 is short for its azimuth's front.
+
+NORB files hold numbers only. "instances": {"animal": ["pig", "white horse"]} names the objects 0
+and 1 of a category, and "lightings": ["lamp", "window"] the lightings.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,23 +48,35 @@ class SetEntries(Settings):
     name: str | None = option(None, "what the set is called")
     categories: tuple[str, ...] = option((), "the categories, in the order of their labels")
     background: tuple[str, ...] = option((), "categories that stand for 'nothing fits'")
+    lightings: tuple[str, ...] = option((), "names of the lightings that NORB files number")
 
 
 @dataclass(frozen=True)
 class SetDescription:
-    """What set.json says, or the defaults where it says nothing."""
+    """What set.json says, or the defaults where it says nothing.
+
+    Attributes:
+        entries: The plain entries.
+        elevation: How elevation indices of NORB files become degrees.
+        azimuth: Likewise.
+        frame: How the pose labels are meant.
+        instances: Category → the names of the objects that NORB files number.
+    """
 
     entries: SetEntries = SetEntries()
     elevation: IndexScale = ELEVATION
     azimuth: IndexScale = AZIMUTH
     frame: PoseFrame = field(default_factory=PoseFrame)
+    instances: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of set.json, without the entries that say nothing."""
         entries = {k: v for k, v in self.entries.to_json().items() if v not in (None, [])}
         scales = {"elevation": self.elevation.to_json(), "azimuth": self.azimuth.to_json()}
         frame = self.frame.to_json()
-        return entries | scales | ({"pose_frame": frame} if frame else {})
+        names = {category: list(names) for category, names in self.instances.items()}
+        rest = {"pose_frame": frame, "instances": names}
+        return entries | scales | {name: value for name, value in rest.items() if value}
 
     def checked(self, categories: tuple[str, ...], root: Path) -> SetDescription:
         """Refuse a description that speaks of categories the set does not have.
@@ -73,7 +89,11 @@ class SetDescription:
             DataError: A background or symmetric category is unknown, or nothing is left.
         """
         background = self.entries.background
-        for entry, names in (("background", background), ("symmetric", self.frame.symmetric)):
+        for entry, names in (
+            ("background", background),
+            ("symmetric", self.frame.symmetric),
+            ("instances", self.instances),
+        ):
             for name in names:
                 if name not in categories:
                     hint = did_you_mean(name, categories) or "; remove it"
@@ -129,10 +149,30 @@ def _described(content: dict[str, Any], place: str) -> SetDescription:
         both = default.to_json() | given if isinstance(given, dict) else given
         scales[axis] = IndexScale.from_json(both, f"{place}: {axis}")
     frame = PoseFrame.from_json(_with_front(content, place), f"{place}: pose_frame")
+    instances = _instances(content.pop("instances", {}), place)
     entries = SetEntries.from_json(content, place)
     if len(set(entries.categories)) < len(entries.categories) or "" in entries.categories:
         raise DataError(f"{place}: categories must be different, non-empty names")
-    return SetDescription(entries, **scales, frame=frame)
+    _check_names("lightings", entries.lightings, place)
+    return SetDescription(entries, **scales, frame=frame, instances=instances)
+
+
+def _instances(given: Any, place: str) -> dict[str, tuple[str, ...]]:
+    lists = given.values() if isinstance(given, dict) else [None]
+    if not all(isinstance(names, list) for names in lists):
+        raise DataError(f"{place}: instances must hold a list of names for each category")
+    for category, names in given.items():
+        _check_names(f"instances of '{category}'", names, place)
+    return {category: tuple(names) for category, names in given.items()}
+
+
+def _check_names(what: str, names: Iterable[Any], place: str) -> None:
+    names = list(names)
+    if not all(isinstance(name, str) and name.strip() for name in names):
+        raise DataError(f"{place}: {what} must be names, none of them empty")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{place}: {what} list '{twice[0]}' twice; each needs its own name")
 
 
 def _with_front(content: dict[str, Any], place: str) -> Any:

@@ -53,18 +53,17 @@ def estimate_front_azimuth(
     """
     images, poses = np.asarray(dataset_images), np.asarray(poses)
     numbers = np.unique(objects, return_inverse=True)[1].ravel()
-    cells = _cells(poses, groups)
+    cells = viewing_cells(poses, groups)
     known = ~np.isnan(poses[:, INDEX["azimuth"]])
     rng = np.random.default_rng(0)
     tables = []
     for number in rng.permutation(np.unique(numbers[known]))[:_MOST_OBJECTS]:
         views = _some_views(np.flatnonzero(known & (numbers == number)), cells, rng)
-        outlines = _outlines(images[views])
-        tables.append(_table(outlines, poses[views, INDEX["azimuth"]], cells[views]))
+        tables.append(_table(outlines(images[views]), poses[views, INDEX["azimuth"]], cells[views]))
     return _best(np.array(tables), rng) if tables else None
 
 
-def _cells(poses: np.ndarray, groups: Any) -> np.ndarray:
+def viewing_cells(poses: np.ndarray, groups: Any = None) -> np.ndarray:
     """Number the samples by elevation (in steps of 5 degrees) and group, (N,) int."""
     elevation = np.nan_to_num(poses[:, INDEX["elevation"]] / _ELEVATION_STEP, nan=1000).round()
     group = np.zeros(len(poses)) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -80,7 +79,7 @@ def _some_views(views: np.ndarray, cells: np.ndarray, rng: np.random.Generator) 
     return views[np.isin(cells[views], present[order[:needed]])]
 
 
-def _outlines(images: np.ndarray) -> np.ndarray:
+def outlines(images: np.ndarray) -> np.ndarray:
     """Return the gradient magnitudes, (n, V, S, S), of mean 0 and length 1 for each sample."""
     gray = images.mean(axis=2)
     if gray.shape[-1] > _SIDE:
@@ -89,27 +88,27 @@ def _outlines(images: np.ndarray) -> np.ndarray:
     edged = np.pad(gray, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
     across = edged[..., 1:-1, 2:] - edged[..., 1:-1, :-2]
     down = edged[..., 2:, 1:-1] - edged[..., :-2, 1:-1]
-    outlines = np.abs(across) + np.abs(down)
-    outlines -= outlines.mean(axis=(1, 2, 3), keepdims=True)
-    length = np.sqrt((outlines**2).sum(axis=(1, 2, 3), keepdims=True))
-    return (outlines / (length + 1e-6)).astype(np.float32)
+    edges = np.abs(across) + np.abs(down)
+    edges -= edges.mean(axis=(1, 2, 3), keepdims=True)
+    length = np.sqrt((edges**2).sum(axis=(1, 2, 3), keepdims=True))
+    return (edges / (length + 1e-6)).astype(np.float32)
 
 
 def _flat(maps: np.ndarray) -> np.ndarray:
     return maps.reshape(-1, *maps.shape[-2:])
 
 
-def _table(outlines: np.ndarray, azimuths: np.ndarray, cells: np.ndarray) -> np.ndarray:
+def _table(edges: np.ndarray, azimuths: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Sum the distances of an object's pairs by the middle of their azimuths.
 
     Returns:
         (2, bins): the sum of 1 - correlation, and the number of pairs.
     """
-    mirrored = outlines[:, ::-1, :, ::-1]
+    mirrored = edges[:, ::-1, :, ::-1]
     table = np.zeros((2, _BINS))
     for cell in np.unique(cells):
         own = np.flatnonzero(cells == cell)
-        distances = 1 - mirrored[own].reshape(len(own), -1) @ outlines[own].reshape(len(own), -1).T
+        distances = 1 - mirrored[own].reshape(len(own), -1) @ edges[own].reshape(len(own), -1).T
         i, j = np.triu_indices(len(own), k=1)
         middle = (azimuths[own][i] + azimuths[own][j]) / 2 % 180
         bins = np.round(middle / _BIN).astype(int) % _BINS

@@ -1,152 +1,250 @@
 """labels.csv: one line an image, with its category and whatever else is known.
 
-Columns: file (relative to labels.csv) and category; then any of instance and the pose axes, in the
-units of `objrec.pose` (degrees, scale as a ratio, shifts as fractions of the image side); every
-further column is a factor, kept as text. An empty cell means 'not observed'.
+Columns: file (relative to labels.csv, or absolute) and category; then any of instance, split,
+camera and pair (which images belong together, see `objrec.datasets.grouping`), and the pose axes,
+in the units of `objrec.pose` (degrees, scale as a ratio, shifts as fractions of the image side) or
+those that set.json names; every further column is a factor. All but the pose stays text. An empty
+cell means 'not observed'. No image is opened here, and whether the files exist is not looked at.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from objrec.datasets.listing import Listing
+from objrec.datasets.delimited import Delimited, read_delimited, shown
+from objrec.datasets.frame import PoseFrame
 from objrec.errors import DataError
 from objrec.options import did_you_mean
 from objrec.pose import AXES, AXIS
 
 FILE_NAME = "labels.csv"
+# In the order in which splits are listed; what folders and the column 'split' may call them.
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
 _REQUIRED = ("file", "category")
-_KNOWN = (*_REQUIRED, "instance", *AXES)
+_KNOWN = (*_REQUIRED, "instance", "split", "camera", "pair", *AXES)
+_UNIT_NAMES = {"deg": "degrees", "rad": "radians", "ratio": "a ratio", "fraction": "a fraction"}
+# Degrees by which 1.5708 radians may be more than 90.
+_ROUNDED = 0.05
+# 'azimuth (deg)', 'elevation_rad', 'pair_id'
+_SUFFIX = re.compile(r"[\s_\-(\[]*(deg|degrees?|°|rad|radians?|id)[)\]]*$")
 
 
-def read_labels(folder: Path) -> Listing:
-    """Read labels.csv in a folder; whether the files exist is not looked at.
+@dataclass(frozen=True)
+class LabelRow:
+    """One line of labels.csv.
+
+    Attributes:
+        line: Its number, from 1.
+        file: The image.
+        category: Its category.
+        split: "train", "val" or "test"; "" if there is no such column.
+        pose: Six numbers in stored units, NaN where not observed.
+        texts: instance ("" where not known), and camera, pair and further columns that there are.
+    """
+
+    line: int
+    file: Path
+    category: str
+    split: str
+    pose: tuple[float, ...]
+    texts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """labels.csv of one folder; every row has the same `texts`."""
+
+    path: Path
+    rows: tuple[LabelRow, ...]
+
+    def place(self, row: LabelRow) -> str:
+        """Return "labels.csv:17" with its folder, for messages."""
+        return f"{self.path}:{row.line}"
+
+
+def find_labels(folder: Path) -> Path | None:
+    """Return the path of a folder's labels.csv, in whatever case it is written; None without.
+
+    Raises:
+        DataError: The folder cannot be listed.
+    """
+    try:
+        if (path := folder / FILE_NAME).is_file():
+            return path
+        paths = sorted(p for p in folder.iterdir() if p.name.lower() == FILE_NAME and p.is_file())
+    except OSError as error:
+        raise unlisted(folder, error) from error
+    return paths[0] if paths else None
+
+
+def unlisted(folder: Path, error: OSError) -> DataError:
+    """Return the error of a folder whose content cannot be listed."""
+    reason = error.strerror or str(error)
+    return DataError(f"{folder}: cannot be listed ({reason}); allow it to be read, or move it away")
+
+
+def read_labels(path: Path, frame: PoseFrame | None = None) -> LabelTable:
+    """Read labels.csv.
+
+    Args:
+        path: The file.
+        frame: What set.json says of the pose labels: their units are needed.
 
     Raises:
         DataError: It cannot be read, or a line of it is wrong; the message names the line.
     """
-    path = folder / FILE_NAME
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, strict=True)
-            columns = _checked_columns(next(lines, []), path)
-            rows = list(_checked_rows(lines, columns, path))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 text; save it as 'CSV UTF-8'") from error
-    except csv.Error as error:
-        raise DataError(f"{path}:{lines.line_num}: {error}; correct the quotes") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check the file") from error
-    if not rows:
+    table = read_delimited(path, _REQUIRED)
+    for name in table.columns:
+        _refuse_near_miss(name, path)
+    if not table.rows:
         raise DataError(f"{path}: lists no images; add one line for each image")
-    return _listing(folder, path, columns, rows)
-
-
-def _listing(
-    folder: Path, path: Path, columns: tuple[str, ...], rows: list[tuple[int, dict[str, str]]]
-) -> Listing:
-    factors = {"instance": [row.get("instance", "") for _, row in rows]}
-    for name in columns:
-        if name not in _KNOWN:
-            factors[name] = [row[name] for _, row in rows]
-    return Listing(
-        folder=folder,
-        files=_files(folder, path, rows),
-        categories=tuple(row["category"] for _, row in rows),
-        poses=np.array([_pose(row, f"{path}:{line}") for line, row in rows]),
-        factors={name: np.array(texts, dtype=str) for name, texts in factors.items()},
-        places=tuple(f"{FILE_NAME}:{line}" for line, _ in rows),
+    files = _files(table)
+    poses = _poses(table, frame or PoseFrame())
+    kept = ["instance", *(n for n in table.columns if n not in (*_KNOWN, "instance"))]
+    kept += [name for name in ("camera", "pair") if name in table.columns]
+    return LabelTable(
+        path,
+        tuple(
+            LabelRow(
+                line=line,
+                file=file,
+                category=row["category"],
+                split=_split(row["split"], f"{path}:{line}") if "split" in row else "",
+                pose=pose,
+                texts={name: row.get(name, "") for name in kept},
+            )
+            for (line, row), file, pose in zip(table.rows, files, poses, strict=True)
+        ),
     )
 
 
-def _checked_columns(header: list[str], path: Path) -> tuple[str, ...]:
-    columns = tuple(name.strip().lower() for name in header)
-    if len(columns) == 1 and any(mark in columns[0] for mark in ";\t"):
-        raise DataError(f"{path}: its columns are not separated by commas; save it with commas")
-    for name in _REQUIRED:
-        if name not in columns:
-            hint = did_you_mean(name, columns).replace("did you mean", "is it")
-            raise DataError(f"{path}: has no column '{name}'{hint or '; add it to the first line'}")
-    for position, name in enumerate(columns, start=1):
-        if not name:
-            raise DataError(f"{path}: column {position} has no name; name it in the first line")
-        if columns.count(name) > 1:
-            raise DataError(f"{path}: has two columns '{name}'; remove or rename one")
-        _refuse_near_miss(name, path)
-    return columns
+def split_names(path: Path) -> tuple[str, ...]:
+    """Return the splits that labels.csv divides the images into; () without a column 'split'.
+
+    Raises:
+        DataError: It cannot be read, or names a split that there is not.
+    """
+    table = read_delimited(path, _REQUIRED)
+    if "split" not in table.columns:
+        return ()
+    found = {_split(row["split"], f"{path}:{line}") for line, row in table.rows}
+    return tuple(name for name in SPLIT_NAMES if name in found)
+
+
+def canonical_split(word: str) -> str:
+    """Return "train", "val" or "test" for any of their names in any case, other words as given."""
+    lowered = word.lower()
+    return next((name for name, words in SPLIT_NAMES.items() if lowered in words), lowered)
+
+
+def _split(text: str, place: str) -> str:
+    name = canonical_split(text)
+    if not text:
+        raise DataError(f"{place}: split is empty; write train, val or test on every line")
+    if name not in SPLIT_NAMES:
+        words = tuple(word for words in SPLIT_NAMES.values() for word in words)
+        hint = did_you_mean(name, words) or "; write train, val or test"
+        raise DataError(f"{place}: split '{shown(text)}' is unknown{hint}")
+    return name
 
 
 def _refuse_near_miss(name: str, path: Path) -> None:
     # A misspelt axis would otherwise become a factor, and its poses be lost without a word.
-    near = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.8)
-    if near and name not in _KNOWN:
-        raise DataError(f"{path}: unknown column '{name}'; did you mean '{near[0]}'?")
+    if name in _KNOWN:
+        return
+    bare = _SUFFIX.sub("", name)
+    near = [bare] if bare in _KNOWN else difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.8)
+    # 'filter' is near 'file' as difflib measures, but nobody writes that by mistake.
+    if near and (bare in _KNOWN or len(near[0]) > 5 or abs(len(name) - len(near[0])) < 2):
+        unit = "; units are named in set.json" if bare in AXES else ""
+        raise DataError(f"{path}: unknown column '{name}'; did you mean '{near[0]}'?{unit}")
 
 
-def _checked_rows(
-    lines: Any, columns: tuple[str, ...], path: Path
-) -> Iterator[tuple[int, dict[str, str]]]:
-    for raw in lines:
-        cells = [cell.strip() for cell in raw]
-        if not any(cells):
-            continue
-        place = f"{path}:{lines.line_num}"
-        if len(cells) != len(columns):
-            raise DataError(
-                f"{place}: has {len(cells)} cells, the first line {len(columns)}; "
-                "leave unknown cells empty, quote cells that hold commas"
-            )
-        row = dict(zip(columns, cells, strict=True))
-        for name in _REQUIRED:
-            if not row[name]:
-                raise DataError(f"{place}: {name} is empty; fill it in or remove the line")
-        yield lines.line_num, row
-
-
-def _files(folder: Path, path: Path, rows: list[tuple[int, dict[str, str]]]) -> tuple[Path, ...]:
+def _files(table: Delimited) -> tuple[Path, ...]:
     first_line: dict[Path, int] = {}
-    for line, row in rows:
-        file = folder / row["file"].replace("\\", "/")
+    for line, row in table.rows:
+        file = table.path.parent / row["file"].replace("\\", "/")
         if file in first_line:
             raise DataError(
-                f"{path}:{line}: {row['file']} is already on line {first_line[file]}; "
-                "list each file once"
+                f"{table.path}:{line}: {shown(row['file'])} is already on line "
+                f"{first_line[file]}; list each file once"
             )
         first_line[file] = line
     return tuple(first_line)
 
 
-def _pose(row: dict[str, str], place: str) -> list[float]:
-    return [_stored(name, row.get(name, ""), place) for name in AXES]
+def _poses(table: Delimited, frame: PoseFrame) -> list[tuple[float, ...]]:
+    # Where commas do not separate cells, they are how half of Europe writes 12.5.
+    comma = table.separator != ","
+    readers = [
+        (axis, _Reader(axis, frame, comma).stored) if axis in table.columns else (axis, None)
+        for axis in AXES
+    ]
+    return [_pose(row, readers, f"{table.path}:{line}") for line, row in table.rows]
 
 
-def _stored(axis: str, text: str, place: str) -> float:
-    """Turn a cell into the axis' stored unit; NaN if it is empty."""
-    if not text:
-        return math.nan
-    unit = {"scale": "a ratio", "shift_x": "a fraction", "shift_y": "a fraction"}
-    wanted = f"write {unit.get(axis, 'degrees')} or leave it empty"
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise DataError(f"{place}: {axis} '{text}' is not a number; {wanted}") from error
-    if not math.isfinite(value):
-        raise DataError(f"{place}: {axis} '{text}' is not a finite number; {wanted}")
-    if axis == "elevation" and abs(value) > 90:
-        raise DataError(f"{place}: elevation {text} is not between -90 and 90; {wanted}")
-    if axis in ("shift_x", "shift_y") and abs(value) > 1:
-        raise DataError(f"{place}: {axis} {text} is not between -1 and 1; divide by the image side")
-    if axis == "scale":
-        if value <= 0:
-            raise DataError(f"{place}: scale {text} is not positive; {wanted}")
-        return math.log(value)
-    wrapped = AXIS[axis].wrapped(value)
-    # A tiny negative azimuth wraps to 360.0 exactly, which lies outside [0, 360).
-    return 0.0 if axis == "azimuth" and wrapped >= 360.0 else wrapped
+def _pose(
+    row: dict[str, str],
+    readers: list[tuple[str, Callable[[str, str], float] | None]],
+    place: str,
+) -> tuple[float, ...]:
+    return tuple(read(row[axis], place) if read else math.nan for axis, read in readers)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Turns the cells of one pose axis into its stored unit."""
+
+    axis: str
+    frame: PoseFrame
+    decimal_comma: bool
+
+    def stored(self, text: str, place: str) -> float:
+        """Return the number of a cell; NaN if it is empty."""
+        if not text:
+            return math.nan
+        number = self._number(text, place)
+        factor = self.frame.factor(self.axis)
+        value = number * factor
+        if self.axis == "elevation":
+            # Half a turn in radians, rounded, is a little more than 90 degrees.
+            if abs(value) > 90 + _ROUNDED:
+                wanted = f"between {-90 / factor:.4g} and {90 / factor:.4g}"
+                raise DataError(f"{place}: elevation {text} is not {wanted}; {self._advice}")
+            return min(max(value, -90.0), 90.0)
+        if self.axis.startswith("shift") and abs(value) > 1:
+            wanted = "between -1 and 1; divide by the image side"
+            raise DataError(f"{place}: {self.axis} {text} is not {wanted}")
+        if self.axis == "scale":
+            if value <= 0:
+                raise DataError(f"{place}: scale {text} is not positive; {self._advice}")
+            return math.log(value)
+        return AXIS[self.axis].wrapped(value)
+
+    def _number(self, text: str, place: str) -> float:
+        plain = text.replace("\N{MINUS SIGN}", "-")
+        if self.decimal_comma and "." not in plain:
+            plain = plain.replace(",", ".", 1)
+        try:
+            value = float("" if "_" in plain else plain)
+        except ValueError as error:
+            what = f"{self.axis} '{shown(text)}' is not a number"
+            raise DataError(f"{place}: {what}; {self._advice}") from error
+        if not math.isfinite(value):
+            raise DataError(f"{place}: {self.axis} '{text}' is not a finite number; {self._advice}")
+        return value
+
+    @property
+    def _advice(self) -> str:
+        usual = {"scale": "ratio", "shift_x": "fraction", "shift_y": "fraction"}
+        unit = self.frame.note(self.axis).unit or usual.get(self.axis, "deg")
+        return f"write {_UNIT_NAMES[unit]} or leave it empty"

@@ -7,6 +7,7 @@ that are read only when a sample is asked for. This module opens no file itself.
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,7 +24,8 @@ class Sample:
     """One view of one object, as it was stored.
 
     Attributes:
-        images: uint8, (V, H, W) gray or (V, H, W, 3) RGB; V is 1, or 2 for a stereo pair.
+        images: uint8, (V, H, W) gray or (V, H, W, 3) RGB; V is 1, 2 for a stereo
+            pair, or more.
         category: The object's category.
         pose: (6,) float64 in stored units (see `objrec.pose`), NaN where it was not observed.
         factors: What else is known, as text: instance, lighting, ... ; "" where it is not.
@@ -106,10 +108,12 @@ class Dataset(Sequence):
 
     @cached_property
     def objects(self) -> np.ndarray:
-        """(N,) "category/instance"; a sample without instance is its own object, by file name."""
+        """(N,) "category/instance"; a sample without instance is its own object, by its file."""
         instances = self.factors["instance"]
         names = [
-            f"{self.categories[label]}/{instance or Path(source).stem}"
+            f"{self.categories[label]}/{instance}"
+            if instance
+            else _own_name(source, self.root, self.categories[label])
             for label, instance, source in zip(self.labels, instances, self.sources, strict=True)
         ]
         return np.array(names, dtype=str)
@@ -133,6 +137,14 @@ class Dataset(Sequence):
         names = tuple(self.categories[i] for i in present)
         background = tuple(name for name in self.background if name in names)
         return replace(self, categories=names, labels=labels.ravel(), background=background)
+
+
+def _own_name(source: str, root: Path, category: str) -> str:
+    """Name a sample by its category and its path within the set: cup/7 for cup/7.png."""
+    inside = source.removeprefix(f"{root}{os.sep}").removeprefix(f"{category}{os.sep}")
+    start, dot, suffix = inside.rpartition(".")
+    # The '#12' of one of many in a file, and folders with a dot in their name, are kept.
+    return f"{category}/{start if dot and suffix.isalnum() else inside}"
 
 
 def concatenated(parts: Sequence[Dataset], split: str) -> Dataset:

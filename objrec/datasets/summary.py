@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from objrec.datasets import labels
-from objrec.datasets.norb import find_norb
+from objrec.datasets.labels import find_labels
+from objrec.datasets.listing import shows_colour
+from objrec.datasets.norb.reading import find_norb
 from objrec.datasets.opening import checked_folder, list_splits, open_dataset, split_folders
 from objrec.datasets.sample import Dataset
 from objrec.errors import DataError, Failure
@@ -143,7 +144,7 @@ def summarise(
 def _layout(root: Path) -> str:
     if find_norb(root):
         return "NORB files"
-    labelled = any((folder / labels.FILE_NAME).is_file() for folder in split_folders(root).values())
+    labelled = any(find_labels(folder) for folder in split_folders(root).values())
     return "labelled folder" if labelled else "folder per category"
 
 
@@ -183,7 +184,7 @@ def _measure(
         finally:
             on_progress(done, len(indices))
         found[images.shape[2], images.shape[1]] += 1
-        colour = colour or images.ndim == 4
+        colour = colour or any(map(shows_colour, images))
     by_area = sorted(found, key=lambda size: (size[0] * size[1], size))
     most_common = max(by_area, key=found.__getitem__, default=None)
     smallest, largest = (by_area[0], by_area[-1]) if by_area else (None, None)

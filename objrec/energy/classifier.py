@@ -36,7 +36,7 @@ class Classifier(Network):
             nn.BatchNorm1d(HIDDEN),
             nn.ReLU(),
         )
-        self.category_head = nn.Linear(HIDDEN, len(self.categories))
+        self.category_head = nn.Linear(HIDDEN, len(self.categories) + self.background)
         self.pose_heads = nn.ModuleDict(
             {name: nn.Linear(HIDDEN, len(values)) for name, values in self.space.values.items()}
         )
@@ -45,14 +45,20 @@ class Classifier(Network):
         """Return None: nothing is shared between batches."""
 
     def logits(self, features: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return category logits (B, K), and logits (B, n) for each pose axis."""
+        """Return category logits (B, K), and logits (B, n) for each pose axis.
+
+        With background, one more category logit, the last, says that nothing fits.
+        """
         hidden = self.hidden(features)
         return self.category_head(hidden), {n: head(hidden) for n, head in self.pose_heads.items()}
 
     def energies(self, features: torch.Tensor, prepared: None = None) -> Energies:
         """Return the negated logits as energies over a single-pose grid, (B, K, 1)."""
         category, _ = self.logits(features)
-        return Energies(-category[:, :, None], self.categories, PoseSpace({}).grid())
+        count = len(self.categories)
+        nothing = -category[:, count] if self.background else None
+        values = -category[:, :count, None]
+        return Energies(values, self.categories, PoseSpace({}).grid(), nothing)
 
     def hypotheses(
         self, features: torch.Tensor, energies: Energies, count: int = 3, refined: bool = True

@@ -44,6 +44,7 @@ class Energies:
         values: (B, K, P).
         categories: K names, in order.
         grid: The P poses.
+        nothing: (B,) the energy of "nothing fits", from a model that knows background.
 
     Raises:
         ValueError: The shape does not fit the categories and the grid.
@@ -52,6 +53,7 @@ class Energies:
     values: torch.Tensor
     categories: tuple[str, ...]
     grid: PoseGrid
+    nothing: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         wanted = (len(self.categories), self.grid.size)
@@ -71,7 +73,10 @@ class Energies:
         """
         if self.categories != other.categories or self.grid != other.grid:
             raise ValueError("energies of different categories or pose grids cannot be added")
-        return replace(self, values=self.values + other.values)
+        if self.nothing is None or other.nothing is None:
+            return replace(self, values=self.values + other.values, nothing=None)
+        nothing = self.nothing + other.nothing
+        return replace(self, values=self.values + other.values, nothing=nothing)
 
     def surfaces(self) -> torch.Tensor:
         """Return the values with one dimension an axis, (B, K, n1, ..., na)."""
@@ -114,7 +119,8 @@ class Energies:
             surfaces = surfaces.narrow(position + 2, nearest, 1)
             chosen[name] = (space.values[name][nearest],)
         grid = PoseSpace(chosen).grid()
-        return Energies(surfaces.reshape(len(self), len(names), grid.size), names, grid)
+        values = surfaces.reshape(len(self), len(names), grid.size)
+        return Energies(values, names, grid, self.nothing)
 
     def surface(self, category: str, first: str, second: str) -> torch.Tensor:
         """Return the energy landscape of a category over two axes, minimal over all others.

@@ -20,6 +20,10 @@ from objrec.energy.settings import ModelSettings
 from objrec.pose import PoseGrid, PoseSpace
 from objrec.warping import Operators
 
+# Where the energy of "nothing fits" starts, in units of the distance's scale: for the cosine
+# distance, half way between a perfect match and none.
+_NOTHING = 0.5
+
 
 class EnergyModel(Network):
     """Feature extractor G, reference models R and distance D; arguments as for `Network`."""
@@ -30,6 +34,8 @@ class EnergyModel(Network):
             len(self.categories), self.space, self.extractor.side, settings
         )
         self.distance = DISTANCES[settings.distance](settings.scale, settings.scale_cap)
+        if self.background:
+            self.nothing = nn.Parameter(torch.tensor(_NOTHING))
 
     def operators(self, grid: PoseGrid | None = None) -> Operators:
         """Return the constant warps of a grid (default: the model's own)."""
@@ -51,13 +57,17 @@ class EnergyModel(Network):
             warped: From `warp`.
 
         Returns:
-            Values (B, K, P); where a category owns several references, the lowest of them.
+            Values (B, K, P); where a category owns several references, the lowest of them. With
+            background, also the energy of "nothing fits", the same for every image.
         """
         k, m, p = warped.maps.shape[:3]
         coverage = warped.coverage.expand(k, m, -1, -1, -1, -1)
         values = self.distance(features, warped.maps.flatten(0, 2), coverage.flatten(0, 2))
         values = values.view(len(features), k, m, p).amin(dim=2)
-        return Energies(values, self.categories, warped.grid)
+        nothing = None
+        if self.background:
+            nothing = (self.distance.scale() * self.nothing).expand(len(features))
+        return Energies(values, self.categories, warped.grid, nothing)
 
     def hypotheses(
         self, features: torch.Tensor, energies: Energies, count: int = 3, refined: bool = True

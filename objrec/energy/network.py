@@ -18,6 +18,7 @@ class Network(nn.Module):
         cameras: V.
         colour: Whether images have three channels.
         settings: The architecture.
+        background: Whether "nothing fits" is an answer too, learned from background images.
     """
 
     def __init__(
@@ -27,9 +28,11 @@ class Network(nn.Module):
         cameras: int,
         colour: bool,
         settings: ModelSettings,
+        background: bool = False,
     ) -> None:
         super().__init__()
         self.categories, self.space = tuple(categories), space
+        self.background = background
         self.extractor = build_extractor(
             settings.features, cameras, colour, settings.channels, settings.weights
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from objrec.datasets.frame import RELATIVE
 from objrec.errors import SettingsError
 from objrec.evaluation.groups import (
     Outcomes,
@@ -44,8 +45,8 @@ def evaluate(
     Args:
         recognizer: A `Recognizer` of any kind; without pose axes there are no pose figures.
         dataset: A `Dataset`, as `open_dataset` returns it.
-        exclude_pose: Categories that pose figures leave out, such as symmetric ones; the result
-            says which.
+        exclude_pose: Further categories that pose figures leave out; those that set or model
+            call symmetric always are. The result says which.
         seed: Seed of the bootstrap.
         resamples: How often the bootstrap draws the objects.
         batch_size: Images recognised at once.
@@ -56,7 +57,7 @@ def evaluate(
         DataError: No image is of a known category, the cameras differ, or no image can be read.
         SettingsError: `exclude_pose` names no category of the set, or a number is too small.
     """
-    excluded = _checked_exclusions(exclude_pose, dataset.categories)
+    excluded = _exclusions(exclude_pose, recognizer, dataset)
     if resamples < 1 or batch_size < 1:
         raise SettingsError("evaluate: resamples and batch size must be at least 1; raise them")
     done = run(recognizer, dataset, batch_size, on_progress)
@@ -80,32 +81,37 @@ def evaluate(
         per_category=_by_category(outcomes, bootstrap),
         per_object=error_by_object(outcomes) if named else [],
         confusion=confusion(outcomes.labels, outcomes.predicted, len(categories)).tolist(),
-        pose=_pose(outcomes, excluded, recognizer.axes, bootstrap),
+        pose=_pose(outcomes, excluded, recognizer.axes, bootstrap, _aligned_by(dataset)),
         pose_excluded=list(excluded),
         by_factor=error_by_factor(outcomes),
         viewpoint=error_by_viewpoint(outcomes),
         worst_views=worst_views(outcomes),
-        unknown_rate=_unknown_rate(done),
+        unknown_rate=_unknown_rate(done, recognizer.background),
         images_per_second=done.images / max(done.seconds, 1e-9),
         images_per_second_recognition=done.images / max(done.recognition_seconds, 1e-9),
         hardware=describe_hardware(getattr(recognizer, "device", "cpu"))
         | {"batch_size": batch_size},
         provenance=dict(provenance or {}),
-        notes=[*done.notes, *_notes(outcomes, named)],
+        notes=[*done.notes, *_notes(outcomes, named), *_frame_notes(recognizer, dataset)],
         predictions=_predictions(done),
         failures=[failure.to_dict() for failure in done.failures],
     )
 
 
-def _checked_exclusions(names: Iterable[str], categories: Iterable[str]) -> tuple[str, ...]:
-    names, categories = tuple(names), tuple(categories)
+def _exclusions(names: Iterable[str], recognizer: Any, dataset: Any) -> tuple[str, ...]:
+    names, categories = tuple(names), tuple(dataset.categories)
     for name in names:
         if name not in categories:
             hint = did_you_mean(name, categories)
             raise SettingsError(
                 f"exclude-pose: '{name}' is no category of the set ({', '.join(categories)}){hint}"
             )
-    return names
+    symmetric = (*dataset.frame.symmetric, *recognizer.frame.symmetric)
+    return tuple(dict.fromkeys((*names, *(n for n in symmetric if n in categories))))
+
+
+def _aligned_by(dataset: Any) -> str:
+    return "object" if dataset.frame.kind("azimuth") == RELATIVE else "category"
 
 
 def _model_facts(recognizer: Any) -> dict[str, Any]:
@@ -144,7 +150,11 @@ def _by_category(outcomes: Outcomes, bootstrap: Bootstrap) -> dict[str, dict[str
 
 
 def _pose(
-    outcomes: Outcomes, excluded: tuple[str, ...], axes: Iterable[str], bootstrap: Bootstrap
+    outcomes: Outcomes,
+    excluded: tuple[str, ...],
+    axes: Iterable[str],
+    bootstrap: Bootstrap,
+    aligned_by: str,
 ) -> dict[str, dict[str, Any]]:
     """Measure the answered axes that the set observes, over all images and the correct ones."""
     names = np.array(outcomes.categories)
@@ -153,13 +163,15 @@ def _pose(
     for axis in axes:
         if not (kept & ~np.isnan(outcomes.true_poses[:, INDEX[axis]])).any():
             continue
-        everything = _axis(outcomes, axis, kept, bootstrap)
-        correct = _axis(outcomes, axis, kept & ~outcomes.wrong, bootstrap)
+        everything = _axis(outcomes, axis, kept, bootstrap, aligned_by)
+        correct = _axis(outcomes, axis, kept & ~outcomes.wrong, bootstrap, aligned_by)
         table[axis] = {"on": "all", **everything, "correct": {"on": "correct", **correct}}
     return table
 
 
-def _axis(outcomes: Outcomes, axis: str, kept: np.ndarray, bootstrap: Bootstrap) -> dict[str, Any]:
+def _axis(
+    outcomes: Outcomes, axis: str, kept: np.ndarray, bootstrap: Bootstrap, aligned_by: str
+) -> dict[str, Any]:
     figures = axis_figures(
         axis,
         outcomes.poses[kept, INDEX[axis]],
@@ -167,15 +179,18 @@ def _axis(outcomes: Outcomes, axis: str, kept: np.ndarray, bootstrap: Bootstrap)
         outcomes.labels[kept],
         outcomes.objects[kept],
         bootstrap,
+        aligned_by,
     )
-    if "aligned" in figures:
+    if aligned_by == "category" and "aligned" in figures:
         offsets = figures["aligned"]["offsets"].items()
         figures["aligned"]["offsets"] = {outcomes.categories[i]: o for i, o in offsets}
     return figures
 
 
-def _unknown_rate(done: Run) -> float | None:
-    flags = [a.unknown for a in done.answers if a.unknown is not None]
+def _unknown_rate(done: Run, background: tuple[str, ...]) -> float | None:
+    names = [done.outcomes.categories[label] for label in done.outcomes.labels]
+    told = zip(done.answers, names, strict=True)
+    flags = [a.unknown for a, n in told if a.unknown is not None and n not in background]
     return sum(flags) / len(flags) if flags else None
 
 
@@ -195,6 +210,21 @@ def _notes(outcomes: Outcomes, named: bool) -> list[str]:
     ]
 
 
+def _frame_notes(recognizer: Any, dataset: Any) -> list[str]:
+    """Return what must be known of relative azimuths before their figures are read."""
+    if dataset.frame.kind("azimuth") == RELATIVE:
+        return [
+            "The set's azimuth labels are right only up to one offset per object: read the azimuth "
+            "figures after the best offset per object."
+        ]
+    if recognizer.frame.kind("azimuth") == RELATIVE and "azimuth" in recognizer.axes:
+        return [
+            "The model learned from relative azimuths, so its zero is arbitrary in each category: "
+            "read the azimuth figures after the best offset per category."
+        ]
+    return []
+
+
 def _predictions(done: Run) -> list[dict[str, Any]]:
     outcomes, rows = done.outcomes, []
     for i, answer in enumerate(done.answers):
@@ -203,7 +233,7 @@ def _predictions(done: Run) -> list[dict[str, Any]]:
                 "file": done.sources[i],
                 "object": str(outcomes.objects[i]),
                 "category": outcomes.categories[outcomes.labels[i]],
-                "predicted": answer.category,
+                "predicted": outcomes.categories[outcomes.predicted[i]],
                 "energy": float(answer.energy),
                 "pose": _rounded(answer.pose),
                 "pose_true": _rounded(Pose.from_vector(outcomes.true_poses[i])),

@@ -3,8 +3,9 @@
 Pure functions of numpy arrays in stored units (degrees; scale as a log ratio; shifts as a share
 of the image side). A label that is right only up to a constant, as those of turntables are, makes
 a perfect recogniser look wrong: azimuth errors are therefore also given *aligned*, after the one
-offset per category that suits that category best. The offset is fitted to the very images it is
-judged on: aligned figures are a best case, and flattering where a category has few images.
+offset per category (or per object, where labels are right only within one) that suits it best. The
+offset is fitted to the very images it is judged on: aligned figures are a best case, and
+flattering where a group has few images.
 """
 
 from __future__ import annotations
@@ -53,24 +54,24 @@ def best_offset(differences: np.ndarray, period: float = 360.0) -> float:
 
 
 def aligned_errors(
-    axis: Axis, answered: np.ndarray, true: np.ndarray, categories: np.ndarray
-) -> tuple[np.ndarray, dict[int, float]]:
-    """Return the errors after the best offset of each category, and the offsets.
+    axis: Axis, answered: np.ndarray, true: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, dict[Any, float]]:
+    """Return the errors after the best offset of each group, and the offsets.
 
     Args:
         axis: A periodic axis.
         answered: (N,) stored units, no NaN.
         true: (N,) likewise.
-        categories: (N,) true category of each image.
+        groups: (N,) what shares an offset: the true category of each image, or its object.
 
     Returns:
-        (N,) absolute errors, and category → offset, which has been subtracted from the answer.
+        (N,) absolute errors, and group → offset, which has been subtracted from the answer.
     """
     differences = axis.difference(answered, true)
     errors, offsets = np.empty(len(differences)), {}
-    for category in np.unique(categories):
-        inside = categories == category
-        offsets[int(category)] = offset = best_offset(differences[inside], axis.period)
+    for group in np.unique(groups):
+        inside = groups == group
+        offsets[group.item()] = offset = best_offset(differences[inside], axis.period)
         errors[inside] = np.abs(axis.difference(differences[inside], offset))
     return errors, offsets
 
@@ -82,6 +83,7 @@ def axis_figures(
     categories: np.ndarray,
     objects: np.ndarray,
     bootstrap: Bootstrap,
+    aligned_by: str = "category",
 ) -> dict[str, Any]:
     """Measure one axis over the images where both pose and answer are known.
 
@@ -92,6 +94,7 @@ def axis_figures(
         categories: (N,) true category of each image.
         objects: (N,) the object each image shows.
         bootstrap: How to make intervals.
+        aligned_by: What has one offset in the aligned figures, 'category' or 'object'.
 
     Returns:
         ``count`` alone if there is no such image; else the figures of `error_figures`, and for
@@ -107,9 +110,10 @@ def axis_figures(
     if name == "azimuth":
         figures["opposite"] = float((errors >= 180 - OPPOSITE - _ROUNDING).mean())
         figures["histogram"] = histogram(errors)
-        moved, offsets = aligned_errors(axis, answered[known], true[known], categories)
-        figures["aligned"] = error_figures(axis, moved, objects, categories, bootstrap)
-        figures["aligned"]["offsets"] = offsets
+        groups = categories if aligned_by == "category" else objects
+        moved, offsets = aligned_errors(axis, answered[known], true[known], groups)
+        aligned = error_figures(axis, moved, objects, categories, bootstrap)
+        figures["aligned"] = {"per": aligned_by, **aligned, "offsets": offsets}
     return figures
 
 

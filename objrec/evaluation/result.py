@@ -33,7 +33,8 @@ class Evaluation:
     Attributes:
         model: ``name``, ``kind``, ``parameters`` and the ``axes`` of pose it answers.
         data: ``name``, ``split``, ``images``, ``objects`` and ``categories`` measured.
-        categories: The model's, in its order.
+        categories: The model's, in its order; last, if it knows background, the name of that:
+            the answer 'unknown' counts as this category.
         error_rate: Share of wrong categories.
         error_rate_ci: 95 % interval by bootstrap over objects, stratified by category.
         chance_error: Error of guessing evenly among `categories`.
@@ -45,7 +46,7 @@ class Evaluation:
         confusion: Counts; row = true, column = answered, both in the order of `categories`.
         pose: Axis → figures over all images, with ``correct``: the same over those of the right
             category (see `pose_metrics.axis_figures`); empty for models without pose.
-        pose_excluded: Categories that were left out of `pose` because somebody said so.
+        pose_excluded: Categories left out of `pose`: symmetric ones, and those somebody named.
         by_factor: Pose axis or factor → rows ``value``, ``errors``, ``count``, ``error_rate``.
         viewpoint: Error over azimuth × elevation; None unless both are labelled.
         worst_views: Rows ``category``, ``azimuth`` (from, to), ``seen_as``, ``error_rate``, ….

@@ -106,7 +106,8 @@ def _usable(recognizer: Any, dataset: Any) -> tuple[np.ndarray, list[str]]:
     preprocessing = recognizer.preprocessing
     if dataset.cameras != preprocessing.cameras:
         raise DataError(f"{dataset.root}: {preprocessing.wrong_cameras(dataset.cameras)}")
-    known = np.array([name in recognizer.categories for name in dataset.categories], dtype=bool)
+    names = (*recognizer.categories, *recognizer.background)
+    known = np.array([name in names for name in dataset.categories], dtype=bool)
     usable = known[dataset.labels]
     if not usable.any():
         ours, theirs = ", ".join(dataset.categories), ", ".join(recognizer.categories)
@@ -186,15 +187,20 @@ def _unread(failures: list[Failure]) -> str:
 
 
 def _outcomes(recognizer: Any, dataset: Any, kept: np.ndarray, answers: list[Answer]) -> Outcomes:
-    categories = tuple(recognizer.categories)
-    place = {name: i for i, name in enumerate(categories)}
+    # All background is one category, and 'unknown' is the right answer to it.
+    categories = (*recognizer.categories, *recognizer.background[:1])
+    place = {name: i for i, name in enumerate(recognizer.categories)}
+    nothing = len(place) if recognizer.background else None
+    place |= dict.fromkeys(recognizer.background, nothing)
     names = [dataset.categories[label] for label in dataset.labels[kept]]
     factors = {name: np.asarray(v)[kept] for name, v in dataset.factors.items()}
     factors.pop("instance", None)
     return Outcomes(
         categories=categories,
         labels=np.array([place[name] for name in names]),
-        predicted=np.array([place[a.category] for a in answers]),
+        predicted=np.array(
+            [place[a.category] if nothing is None or not a.unknown else nothing for a in answers]
+        ),
         poses=np.stack([a.pose.to_vector() for a in answers]),
         true_poses=np.asarray(dataset.poses, dtype=float)[kept],
         objects=np.asarray(dataset.objects)[kept],

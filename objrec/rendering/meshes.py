@@ -17,6 +17,7 @@ import numpy as np
 import trimesh
 
 from objrec.rendering import animals, boats, household, vehicles
+from objrec.rendering.paint import Plain
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Toy:
     gray: float
     category: str
     style: str
+
+    @property
+    def paint(self) -> Plain:
+        """Its paint, as a scene takes it."""
+        return Plain(self.gray)
 
 
 def make_toy(category: str, instance: int, seed: int = 0) -> Toy:

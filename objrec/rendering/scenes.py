@@ -1,90 +1,119 @@
-"""One toy on a plane, seen by a stereo pair of cameras and lit by one distant lamp.
+"""One object, seen by one or two cameras and lit by one distant lamp, on a plane or before nothing.
 
-Rays are cast by Embree through trimesh: one call for all rays of both cameras, one more for the
-shadows of each lighting. Shading is Lambertian with an ambient part; there is no noise.
-
-Convention:
-    Directions are those of `objrec.pose`: azimuth 0 looks at the toy's front (+x), and the camera
-    moves counter-clockwise seen from above as azimuth grows, so that the toy's left side (+y)
-    faces it at 90. Camera 0 is the left one. The two stand on one circle round the toy, half of
-    `STEREO_ANGLE` to either side of the stated azimuth, and both look at its middle. The lamp
-    belongs to the cameras, not to the toy: the toy is turned on its spot, as on a turntable. The
-    lamp's azimuth counts from the cameras': positive is to the right of the image.
+Shading is Lambertian with an ambient part; there is no noise. Directions, cameras and lamps are
+explained in `cameras` and `lights`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import trimesh
-from trimesh.ray.ray_pyembree import RayMeshIntersector
 
-from objrec.rendering.meshes import Toy
-
-DISTANCE = 5.0  # of the cameras from the toy's middle; the toy's radius is 1
-STEREO_ANGLE = 4.0  # degrees between the two cameras, seen from the toy
-MARGIN = 1.04  # side of the frame, in diameters of the sphere that holds the toy
-LOWEST = 15.0  # degrees of elevation at which every ray still meets the ground
-GROUND_GRAY = 0.72
-CREASE = 0.75  # cosine of the largest angle that is shaded as if it were round
-SKIN = 2e-3  # how far a shadow ray starts above the surface
-
-
-@dataclass(frozen=True)
-class Lighting:
-    """A lamp: degrees from the cameras' azimuth, degrees above the horizon, and strengths."""
-
-    azimuth: float
-    elevation: float
-    strength: float
-    ambient: float
-
-
-LIGHTINGS: tuple[Lighting, ...] = (
-    Lighting(azimuth=-60, elevation=45, strength=0.75, ambient=0.35),
-    Lighting(azimuth=60, elevation=45, strength=0.75, ambient=0.35),
-    Lighting(azimuth=-140, elevation=50, strength=0.8, ambient=0.4),
-    Lighting(azimuth=140, elevation=50, strength=0.8, ambient=0.4),
-    Lighting(azimuth=15, elevation=75, strength=0.6, ambient=0.3),
-    Lighting(azimuth=-20, elevation=35, strength=1.0, ambient=0.3),
+from objrec.rendering.cameras import (
+    DISTANCE,
+    HALF_FRAME,
+    MARGIN,
+    STEREO_ANGLE,
+    Camera,
+    cameras_at,
+    pixel_tangents,
 )
+from objrec.rendering.casting import Caster
+from objrec.rendering.lights import LIGHTINGS, Lighting, direction
+from objrec.rendering.surfaces import Hits, Surface, dot
+
+__all__ = ["DISTANCE", "LIGHTINGS", "MARGIN", "STEREO_ANGLE", "Lighting", "Look", "Scene"]
+
+GROUND_GRAY = 0.72
+SKIN = 2e-3  # how far a shadow ray starts above the surface
+_BATCH = 16_384  # rays at a time: what the processor's cache holds
+_LUMA = np.array([0.299, 0.587, 0.114])[:, None]
 
 
-def direction(azimuth: float, elevation: float) -> np.ndarray:
-    """Return the unit vector (3,) that points from the toy to a camera or lamp; degrees."""
-    a, e = np.radians([azimuth, elevation])
-    return np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+class Painted(Protocol):
+    """An object that can be placed in a scene: a `Toy`, or a `Model` read from a file."""
+
+    @property
+    def mesh(self) -> trimesh.Trimesh:
+        """Stands on z = 0 above the origin, within a radius of 1 round its middle."""
+
+    @property
+    def paint(self) -> Paint:
+        """Its colours."""
+
+
+class Paint(Protocol):
+    """What share of the light a surface reflects, everywhere."""
+
+    def at(self, faces: np.ndarray, weights: np.ndarray, footprint: float) -> np.ndarray:
+        """Return (1, n) gray or (3, n) colour values.
+
+        Args:
+            faces: (n,) numbers.
+            weights: (3, n) barycentric coordinates within the face.
+            footprint: Width of what one ray stands for, on the object.
+        """
 
 
 @dataclass(frozen=True)
-class _Hits:
-    """What the rays of one stereo pair met; R rays.
+class Look:
+    """How pictures are taken.
 
     Attributes:
-        points: (R, 3).
-        normals: (R, 3) of the smoothed surface, towards the camera.
-        faces: (R, 3) of the flat face, towards the camera.
-        grays: (R,) paint.
+        size: Side of the image in pixels.
+        samples: Rays a pixel, in each direction.
+        cameras: 1 or 2.
+        ground: Whether the object stands on a plane, which takes shadows.
+        shadows: Whether shadows are cast, on the plane and on the object itself.
+        colour: Whether images are RGB.
     """
 
+    size: int
+    samples: int = 2
+    cameras: int = 2
+    ground: bool = True
+    shadows: bool = True
+    colour: bool = False
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Some rows of pixels of one camera, and what their n rays meet.
+
+    Attributes:
+        rows: The rows of pixels.
+        on: (n,) whether a ray meets the object.
+        hits: Where, for those that do.
+        paint: (C, hits).
+        floor: (n,) whether a ray meets the ground.
+        points: (3, those) where.
+        base: (C or 1, n) colour of what is behind the object, under no shadow.
+    """
+
+    rows: slice
+    on: np.ndarray
+    hits: Hits
+    paint: np.ndarray
+    floor: np.ndarray
     points: np.ndarray
-    normals: np.ndarray
-    faces: np.ndarray
-    grays: np.ndarray
+    base: np.ndarray
 
 
 class Scene:
-    """A toy on the ground, ready to be rendered from anywhere above it."""
+    """An object, ready to be seen from anywhere."""
 
-    def __init__(self, toy: Toy) -> None:
-        self._toy = toy
-        self._caster = RayMeshIntersector(toy.mesh)
-        self._corners = np.asarray(toy.mesh.triangles)
-        self._flat = np.asarray(toy.mesh.face_normals)
-        self._smooth = corner_normals(toy.mesh)
-        self._middle = np.array([0, 0, toy.mesh.bounds[1, 2] / 2])
+    def __init__(self, model: Painted) -> None:
+        self._paint = model.paint
+        self._caster = Caster(model.mesh)
+        self._surface = Surface(model.mesh)
+        self._middle = np.array([0, 0, model.mesh.bounds[1, 2] / 2])
+        # A little more than the sphere that holds the object: rays that miss it are not cast.
+        offsets = np.asarray(model.mesh.vertices) - self._middle
+        self._radius = np.linalg.norm(offsets, axis=1).max() * (1 + 1e-6)
 
     def render(
         self,
@@ -94,110 +123,127 @@ class Scene:
         size: int,
         samples: int = 2,
     ) -> np.ndarray:
-        """Render the stereo pair once a lighting.
+        """Render a gray stereo pair on the ground once a lighting, (L, 2, size, size) uint8."""
+        return self.photograph(azimuth, elevation, lightings, Look(size, samples))
+
+    def photograph(
+        self,
+        azimuth: float,
+        elevation: float,
+        lightings: Sequence[Lighting],
+        look: Look,
+        backdrop: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Render a view once a lighting.
 
         Args:
-            azimuth: Degrees, of the point half way between the cameras.
-            elevation: Degrees above the horizon, `LOWEST` to 90.
+            azimuth: Degrees; with two cameras, of the point half way between them.
+            elevation: Degrees above the horizon, -90 to 90; from 0 with a ground.
             lightings: L lamps.
-            size: Side of the image in pixels.
-            samples: Rays a pixel, in each direction.
+            look: How, with V cameras.
+            backdrop: (V, C or 1, size, size) values in 0..1 behind the object. A ground is
+                then seen by its shadows only. None: plain gray.
 
         Returns:
-            (L, 2, size, size) uint8.
+            uint8 (L, V, size, size), or (L, V, size, size, 3) in colour.
 
         Raises:
-            ValueError: The elevation is so low that the horizon would be in sight.
+            ValueError: The elevation is out of range.
         """
-        if not LOWEST <= elevation <= 90:
-            raise ValueError(f"elevation must be {LOWEST:g} to 90 degrees, not {elevation:g}")
-        hits = self._trace(azimuth, elevation, size * samples)
-        images = []
-        for lighting in lightings:
-            light = direction(azimuth + lighting.azimuth, lighting.elevation)
-            values = self._shade(hits, light, lighting)
-            blocks = values.reshape(2, size, samples, size, samples)
-            images.append(np.rint(blocks.mean(axis=(2, 4)) * 255).clip(0, 255))
-        return np.array(images, dtype=np.uint8)
+        lowest = 0 if look.ground else -90
+        if not lowest <= elevation <= 90:
+            raise ValueError(f"elevation must be {lowest} to 90 degrees, not {elevation:g}")
+        channels, size = 3 if look.colour else 1, look.size
+        images = np.empty((len(lightings), look.cameras, channels, size, size), np.uint8)
+        lights = [direction(azimuth + lamp.azimuth, lamp.elevation) for lamp in lightings]
+        for v, camera in enumerate(cameras_at(azimuth, elevation, self._middle, look.cameras)):
+            for band in self._bands(camera, look, None if backdrop is None else backdrop[v]):
+                for image, lamp, light in zip(images[:, v], lightings, lights, strict=True):
+                    values = self._shaded(band, light, lamp, look, plain=backdrop is None)
+                    image[:, band.rows] = _as_bytes(values, look)
+        return np.moveaxis(images, 2, -1) if look.colour else images[:, :, 0]
 
-    def _trace(self, azimuth: float, elevation: float, resolution: int) -> _Hits:
-        sides = [
-            camera_rays(azimuth + turn, elevation, self._middle, resolution)
-            for turn in (-STEREO_ANGLE / 2, STEREO_ANGLE / 2)
-        ]
-        origins = np.concatenate([origin for origin, _ in sides])
-        rays = np.concatenate([ray for _, ray in sides])
-        triangles = self._caster.intersects_first(origins, rays)
-        on_toy = triangles >= 0
-        points = origins - rays * (origins[:, 2:] / rays[:, 2:])
-        normals = np.tile([0.0, 0.0, 1.0], (len(rays), 1))
-        faces = normals.copy()
-        grays = np.where(on_toy, self._toy.gray, GROUND_GRAY)
-        met = self._surface(triangles[on_toy], origins[on_toy], rays[on_toy])
-        points[on_toy], normals[on_toy], faces[on_toy] = met
-        return _Hits(points, normals, faces, grays)
+    def _bands(self, camera: Camera, look: Look, backdrop: np.ndarray | None) -> Iterator[_Band]:
+        """Trace the rays of one camera, some rows at a time."""
+        across = pixel_tangents(look.size * look.samples)
+        height = max(1, _BATCH // (len(across) * look.samples))
+        for start in range(0, look.size, height):
+            rows = slice(start, min(start + height, look.size))
+            down = across[rows.start * look.samples : rows.stop * look.samples]
+            x, y = np.tile(across, len(down)), np.repeat(down, len(across))
+            behind = np.full((1, 1), GROUND_GRAY)
+            if backdrop is not None:
+                behind = backdrop[:, rows].repeat(look.samples, 1).repeat(look.samples, 2)
+                behind = behind.reshape(len(behind), -1)
+            yield self._traced(camera, x, y, look, rows, behind)
 
-    def _surface(
-        self, triangles: np.ndarray, origins: np.ndarray, rays: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return where rays meet their triangles, the smoothed and the flat normals there."""
-        flat, corners = self._flat[triangles], self._corners[triangles]
-        along = ((corners[:, 0] - origins) * flat).sum(1) / (rays * flat).sum(1)
-        points = origins + rays * along[:, None]
-        weights = trimesh.triangles.points_to_barycentric(corners, points)
-        smooth = (self._smooth[triangles] * weights[:, :, None]).sum(1)
-        smooth /= np.linalg.norm(smooth, axis=1, keepdims=True)
-        # Thin sheets are seen from both sides: every normal looks at the camera.
-        towards = -np.sign((rays * flat).sum(1, keepdims=True))
-        return points, smooth * towards, flat * towards
+    def _traced(
+        self,
+        camera: Camera,
+        x: np.ndarray,
+        y: np.ndarray,
+        look: Look,
+        rows: slice,
+        behind: np.ndarray,
+    ) -> _Band:
+        rays = camera.rays(x, y)
+        near = np.flatnonzero(x * x + y * y <= self._radius**2 / (DISTANCE**2 - self._radius**2))
+        faces = np.full(len(x), -1)
+        faces[near] = self._caster.first(camera.origin, rays[:, near])
+        on = faces >= 0
+        hits = self._surface.hits(faces[on], camera.origin, rays[:, on])
+        footprint = 2 * HALF_FRAME * DISTANCE / (look.size * look.samples)
+        paint = self._paint.at(hits.faces, hits.weights, footprint)
+        if len(paint) == 3 and not look.colour:
+            paint = (_LUMA * paint).sum(axis=0, keepdims=True)
+        floor = ~on & (rays[2] < 0) if look.ground else np.zeros_like(on)
+        origin, down = camera.origin[:, None], rays[:, floor]
+        points = origin - down * (origin[2] / down[2])
+        return _Band(rows, on, hits, paint, floor, points, behind)
 
-    def _shade(self, hits: _Hits, light: np.ndarray, lighting: Lighting) -> np.ndarray:
-        """Return the gray values (R,) in 0..1 under one lamp."""
-        facing = (hits.normals @ light).clip(0, None)
-        lit = np.flatnonzero((facing > 0) & (hits.faces @ light > 0))
-        starts = hits.points[lit] + SKIN * hits.faces[lit]
-        dark = self._caster.intersects_any(starts, np.tile(light, (len(lit), 1)))
+    def _shaded(
+        self, band: _Band, light: np.ndarray, lamp: Lighting, look: Look, *, plain: bool
+    ) -> np.ndarray:
+        """Return values (C, n) in 0..1, or beyond, under one lamp."""
+        lit = lamp.ambient + lamp.strength * light[2]  # the ground where no shadow falls
+        below = self._on_ground(band, light, lamp, look)
+        values = np.empty((3 if look.colour else 1, len(band.on)))
+        if not plain:
+            values[:] = band.base
+            values[:, band.floor] *= below / lit
+        else:
+            values[:] = band.base * (lit if look.ground else 1)
+            values[:, band.floor] = band.base * below
+        values[:, band.on] = band.paint * self._on_object(band.hits, light, lamp, look)
+        return values
+
+    def _on_object(self, hits: Hits, light: np.ndarray, lamp: Lighting, look: Look) -> np.ndarray:
+        """Return the light (hits,) that falls on the object."""
+        facing = dot(hits.normals, light).clip(0, None)
+        lit = np.flatnonzero((facing > 0) & (dot(hits.flats, light) > 0))
         direct = np.zeros(len(facing))
-        direct[lit] = facing[lit] * ~dark
+        direct[lit] = facing[lit]
+        if look.shadows:
+            starts = hits.points[:, lit] + SKIN * hits.flats[:, lit]
+            direct[lit] *= ~self._caster.blocked(starts, light)
         # The sky is above: surfaces that look up get all of the ambient light, others less.
-        sky = lighting.ambient * (0.75 + 0.25 * hits.normals[:, 2])
-        return hits.grays * (sky + lighting.strength * direct)
+        return lamp.ambient * (0.75 + 0.25 * hits.normals[2]) + lamp.strength * direct
+
+    def _on_ground(self, band: _Band, light: np.ndarray, lamp: Lighting, look: Look) -> np.ndarray:
+        """Return the light (floor,) that falls on the ground."""
+        direct = np.full(band.points.shape[1], light[2])
+        if look.shadows:
+            starts = band.points + SKIN * np.array([[0.0], [0.0], [1.0]])
+            offsets = starts - self._middle[:, None]
+            apart = (
+                dot(offsets, offsets) - dot(offsets, light) ** 2
+            )  # squared, from the light's way
+            near = np.flatnonzero(apart <= self._radius**2)
+            direct[near] *= ~self._caster.blocked(starts[:, near], light)
+        return lamp.ambient + lamp.strength * direct
 
 
-def camera_rays(
-    azimuth: float, elevation: float, target: np.ndarray, resolution: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return origins and directions of a camera's rays, row by row from the top left.
-
-    Args:
-        azimuth: Degrees.
-        elevation: Degrees.
-        target: (3,) point in the middle of the image.
-        resolution: Rays a side.
-
-    Returns:
-        Two arrays (resolution**2, 3); the directions are not of unit length.
-    """
-    back = direction(azimuth, elevation)
-    a = np.radians(azimuth)
-    right = np.array([-np.sin(a), np.cos(a), 0])
-    up = np.cross(back, right)
-    reach = MARGIN / np.sqrt(DISTANCE**2 - 1)  # tangent of half the field of view
-    steps = ((np.arange(resolution) + 0.5) / resolution * 2 - 1) * reach
-    rays = -back + steps[None, :, None] * right - steps[:, None, None] * up
-    origin = target + DISTANCE * back
-    return np.tile(origin, (resolution**2, 1)), rays.reshape(-1, 3)
-
-
-def corner_normals(mesh: trimesh.Trimesh) -> np.ndarray:
-    """Return normals (F, 3, 3) for shading: a normal for each corner of each face.
-
-    A corner takes the mean normal of the faces round its vertex, by area, that meet its own face
-    at less than the crease angle: round parts look round, and edges stay sharp.
-    """
-    around = mesh.vertex_faces[mesh.faces]  # (F, 3, most faces at a vertex), -1 where fewer
-    neighbours = mesh.face_normals[around]
-    near = (neighbours * mesh.face_normals[:, None, None]).sum(-1) >= CREASE
-    weights = mesh.area_faces[around] * near * (around >= 0)
-    total = (neighbours * weights[..., None]).sum(2)
-    return total / np.linalg.norm(total, axis=2, keepdims=True)
+def _as_bytes(values: np.ndarray, look: Look) -> np.ndarray:
+    """Average the rays of each pixel, (C, n) → (C, rows, size)."""
+    blocks = values.reshape(len(values), -1, look.samples, look.size, look.samples)
+    return np.rint(blocks.mean(axis=(2, 4)) * 255).clip(0, 255)

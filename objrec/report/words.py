@@ -202,7 +202,8 @@ def pose_rows(evaluation: Evaluation) -> list[dict[str, str]]:
     for name, figures in evaluation.pose.items():
         parts = [("all images", figures), ("right category only", figures["correct"])]
         if "aligned" in figures:
-            parts.insert(1, ("all, after the best offset per category", figures["aligned"]))
+            per = figures["aligned"]["per"]
+            parts.insert(1, (f"all, after the best offset per {per}", figures["aligned"]))
         for text, part in parts:
             if part["count"]:
                 rows.append(_pose_row(axis_name(name) if part is figures else "", text, part))

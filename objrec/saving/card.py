@@ -10,11 +10,14 @@ def model_card(config: Mapping[str, Any]) -> str:
     """Write the card, README.md with front matter, from the configuration alone."""
     training = config["training"]
     axes = ", ".join(f"{n} ({len(v['values'])} values)" for n, v in config["pose_space"].items())
-    calibration = config["calibration"]
+    calibration, background = config["calibration"], config["background"]
+    symmetric = config["pose_frame"].get("symmetric", [])
     rows = [
         ("kind", config["kind"]),
         ("categories", ", ".join(config["categories"])),
+        *([("nothing fits", ", ".join(background))] if background else []),
         ("pose searched", axes if config["kind"] != "cnn" and axes else "none"),
+        *([("alike from every side", ", ".join(symmetric))] if symmetric else []),
         ("input", _input_text(config["preprocessing"])),
         ("features", config["model"]["features"]),
         *((str(k), str(v)) for k, v in training.get("facts", {}).items()),

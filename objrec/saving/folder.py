@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from objrec.datasets.frame import PoseFrame
 from objrec.energy.classifier import Classifier
 from objrec.energy.features import image_size
 from objrec.energy.model import EnergyModel
@@ -29,7 +30,9 @@ from objrec.pose import PoseSpace
 from objrec.preprocessing import Preprocessing
 from objrec.saving.card import model_card
 
-FORMAT = 1
+FORMAT = 2
+# What format 1 did not have, and means.
+_SINCE_2: dict[str, Any] = {"background": [], "pose_frame": {}}
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 KINDS = ("energy", "cnn", "cnn-pose")
 
@@ -66,6 +69,8 @@ class SavedModel:
         calibration: None when nothing was held out: probabilities are then at beta 1, and
             nothing is answered 'unknown'.
         training: Facts about the run, for the card: settings, data, figures.
+        frame: How its poses are meant: the front, symmetric categories, relative azimuths.
+        background: Categories of the training set that stand for "nothing fits".
     """
 
     kind: str
@@ -74,6 +79,8 @@ class SavedModel:
     preprocessing: Preprocessing
     calibration: Calibration | None
     training: Mapping[str, Any]
+    frame: PoseFrame = field(default_factory=PoseFrame)
+    background: tuple[str, ...] = ()
 
 
 def build_network(
@@ -82,8 +89,12 @@ def build_network(
     space: PoseSpace,
     preprocessing: Preprocessing,
     settings: ModelSettings,
+    *,
+    background: bool = False,
 ) -> EnergyModel | Classifier:
     """Build a network with fresh weights; a plain 'cnn' gets no pose heads.
+
+    With background it can also answer that nothing fits.
 
     Raises:
         SettingsError: The kind is unknown.
@@ -92,9 +103,9 @@ def build_network(
         raise SettingsError(f"settings: kind '{kind}' is none of {', '.join(KINDS)}")
     cameras, colour = preprocessing.cameras, preprocessing.colour
     if kind == "energy":
-        return EnergyModel(categories, space, cameras, colour, settings)
+        return EnergyModel(categories, space, cameras, colour, settings, background)
     space = space if kind == "cnn-pose" else PoseSpace({})
-    return Classifier(categories, space, cameras, colour, settings)
+    return Classifier(categories, space, cameras, colour, settings, background)
 
 
 def stored_state(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -144,7 +155,9 @@ def _config(saved: SavedModel) -> dict[str, Any]:
         "format": FORMAT,
         "kind": saved.kind,
         "categories": list(network.categories),
+        "background": list(saved.background),
         "pose_space": network.space.to_json(),
+        "pose_frame": saved.frame.to_json(),
         "preprocessing": saved.preprocessing.to_json(),
         "model": saved.settings.to_json(),
         "backbone": _fingerprint(stem) if network.extractor.frozen else None,
@@ -173,8 +186,14 @@ def load_model(folder: Path) -> SavedModel:
         space = PoseSpace.from_json(config["pose_space"], place)
         with torch.random.fork_rng(devices=[]):  # the fresh weights are about to be replaced
             network = build_network(
-                config["kind"], tuple(config["categories"]), space, preprocessing, settings
+                config["kind"],
+                tuple(config["categories"]),
+                space,
+                preprocessing,
+                settings,
+                background=bool(config["background"]),
             )
+        frame = PoseFrame.from_json(config["pose_frame"], f"{place}: pose_frame")
     except SettingsError as error:
         message = str(error)
         raise ModelError(message if place in message else f"{place}: {message}") from error
@@ -192,7 +211,14 @@ def load_model(folder: Path) -> SavedModel:
         )
     network.eval()
     return SavedModel(
-        config["kind"], network, settings, preprocessing, calibration, config["training"]
+        config["kind"],
+        network,
+        settings,
+        preprocessing,
+        calibration,
+        config["training"],
+        frame,
+        tuple(config["background"]),
     )
 
 
@@ -200,7 +226,9 @@ _KEYS = {
     "format": int,
     "kind": str,
     "categories": list,
+    "background": list,
     "pose_space": dict,
+    "pose_frame": dict,
     "preprocessing": dict,
     "model": dict,
     "backbone": (str, type(None)),
@@ -229,7 +257,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _check_config(config: Any, path: Path) -> None:
     if not isinstance(config, dict) or not isinstance(config.get("format"), int):
         raise ModelError(f"{path}: not a model's configuration; train anew")
-    if config["format"] != FORMAT:
+    if config["format"] == 1:
+        config |= {key: value for key, value in _SINCE_2.items() if key not in config}
+    elif config["format"] != FORMAT:
         raise ModelError(
             f"{path}: format {config['format']}, but this objrec reads format {FORMAT}; "
             "use the version that wrote it or train anew"
@@ -240,11 +270,17 @@ def _check_config(config: Any, path: Path) -> None:
     for key in config:
         if key not in _KEYS:
             raise ModelError(f"{path}: unknown key '{key}'{did_you_mean(key, tuple(_KEYS))}")
-    categories = config["categories"]
-    if not categories or not all(isinstance(name, str) for name in categories):
-        raise ModelError(f"{path}: 'categories' must be a list of names; train anew")
-    if len(categories) != len(set(categories)):
-        raise ModelError(f"{path}: 'categories' lists a name twice; train anew")
+    _check_names(config["categories"], "categories", path)
+    _check_names(config["background"], "background", path)
+    if not config["categories"]:
+        raise ModelError(f"{path}: 'categories' is empty; train anew")
+
+
+def _check_names(names: list[Any], key: str, path: Path) -> None:
+    if not all(isinstance(name, str) for name in names):
+        raise ModelError(f"{path}: '{key}' must be a list of names; train anew")
+    if len(names) != len(set(names)):
+        raise ModelError(f"{path}: '{key}' lists a name twice; train anew")
 
 
 def _calibration(stored: dict[str, Any] | None, place: str) -> Calibration | None:

@@ -4,12 +4,15 @@ All cameras of a sample are changed alike. One kornia warp does everything geome
 number comes from the generator that is handed in, so that an epoch can be repeated exactly.
 
 Convention: a mirror image swaps the cameras and maps azimuth a to 2 f - a, where f is the azimuth
-at which the camera faces the object's front; roll and shift_x change sign. A roll, scale or shift
+at which the camera faces the object's front; roll and shift_x change sign. (Relative azimuths are
+handled by `relative`, which is told which images were mirrored.) A roll, scale or shift
 is added to the labels of axes that the pose space searches; on the other axes it is a nuisance
 that the features must ignore.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from kornia.filters import gaussian_blur2d
@@ -17,6 +20,14 @@ from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 
 from objrec.pose import AXIS, INDEX
 from objrec.training.settings import AugmentationSettings
+
+
+class Augmented(NamedTuple):
+    """Changed images (B, V, C, H, W), their poses (B, A), and which were mirrored, (B,) bool."""
+
+    images: torch.Tensor
+    poses: torch.Tensor
+    mirrored: torch.Tensor
 
 
 class Augmentation:
@@ -36,7 +47,7 @@ class Augmentation:
 
     def __call__(
         self, images: torch.Tensor, poses: torch.Tensor, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> Augmented:
         """Return changed images and poses.
 
         Args:
@@ -45,7 +56,7 @@ class Augmentation:
             generator: A CPU generator; the same state gives the same changes.
         """
         draw = _Draw(len(images), generator, images.device)
-        images, poses = self._mirrored(images, poses, draw)
+        images, poses, mirrored = self._mirrored(images, poses, draw)
         images, poses = self._moved(images, poses, draw)
         images = self._lit(images, draw)
         images = self._blurred(images, draw)
@@ -53,19 +64,15 @@ class Augmentation:
         if self.settings.augment_noise:
             deviation = draw.uniform(0.0, self.settings.augment_noise).view(-1, 1, 1, 1, 1)
             images = images + deviation * draw.normal_like(images)
-        return images.clamp(0, 1), poses
+        return Augmented(images.clamp(0, 1), poses, mirrored)
 
-    def _mirrored(
-        self, images: torch.Tensor, poses: torch.Tensor, draw: _Draw
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _mirrored(self, images: torch.Tensor, poses: torch.Tensor, draw: _Draw) -> Augmented:
         if not self.settings.mirror or self.front_azimuth is None:
-            return images, poses
+            return Augmented(images, poses, torch.zeros_like(poses[:, 0], dtype=torch.bool))
         chosen = draw.chance(0.5)
-        mirrored = images.flip(dims=(1, 4))
-        images = torch.where(chosen.view(-1, 1, 1, 1, 1), mirrored, images)
-        return images, torch.where(
-            chosen[:, None], mirrored_poses(poses, self.front_azimuth), poses
-        )
+        images = torch.where(chosen.view(-1, 1, 1, 1, 1), mirrored_images(images), images)
+        moved = mirrored_poses(poses, self.front_azimuth)
+        return Augmented(images, torch.where(chosen[:, None], moved, poses), chosen)
 
     def _moved(
         self, images: torch.Tensor, poses: torch.Tensor, draw: _Draw
@@ -126,6 +133,11 @@ class Augmentation:
         inside = in_rows[:, :, None] & in_columns[:, None, :] & chosen[:, None, None]
         grey = draw.uniform(0, 1).view(b, 1, 1, 1, 1)
         return torch.where(inside[:, None, None], grey, images)
+
+
+def mirrored_images(images: torch.Tensor) -> torch.Tensor:
+    """Return images (B, V, C, H, W) mirrored left to right, their cameras swapped."""
+    return images.flip(dims=(1, 4))
 
 
 def mirrored_poses(poses: torch.Tensor, front_azimuth: float) -> torch.Tensor:

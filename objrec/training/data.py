@@ -18,11 +18,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from objrec.datasets import Dataset, estimate_front_azimuth
+from objrec.datasets.frame import LATENT, OBSERVED, PoseFrame
 from objrec.errors import DataError, Failure, SettingsError
 from objrec.pose import INDEX, PLANE_AXES, PoseSpace
 from objrec.preprocessing import Preprocessing, load_images
-from objrec.training.augmentation import Augmentation
-from objrec.training.settings import PoseSettings, Recipe
+from objrec.training.augmentation import Augmentation, Augmented
+from objrec.training.settings import Recipe
 
 Progress = Callable[[int, int], None]
 
@@ -33,9 +34,14 @@ class TrainingData:
 
     Attributes:
         images: (N, V, C, S, S) uint8.
-        labels: (N,) int64.
+        labels: (N,) int64 indices into `categories`; their number for background images, which
+            no category fits.
         poses: (N, A) float32 stored units; NaN where not observed or not to be used.
         objects: (N,) object numbers, int64.
+        object_names: "category/instance" by number.
+        categories: Those that can be answered, without background.
+        background: Names of the background categories.
+        frame: How the pose labels were meant.
         preprocessing: Made from these images.
         front_azimuth: Where the camera faces an object's front; None: mirroring is off.
         failures: What could not be read.
@@ -45,6 +51,10 @@ class TrainingData:
     labels: torch.Tensor
     poses: torch.Tensor
     objects: torch.Tensor
+    object_names: tuple[str, ...]
+    categories: tuple[str, ...]
+    background: tuple[str, ...]
+    frame: PoseFrame
     preprocessing: Preprocessing
     front_azimuth: float | None
     failures: tuple[Failure, ...]
@@ -76,7 +86,7 @@ def load_training_data(
 
     Args:
         dataset: A training split.
-        recipe: Its pose settings say which labels are used.
+        recipe: Its pose settings say how labels are meant, where the set's own notes do not.
         image_side: S.
         standardised: Whether pixel mean and deviation are taken from the set (own extractors);
             otherwise images stay in [0, 1] for a backbone that has its own.
@@ -90,32 +100,48 @@ def load_training_data(
         size=image_side, cameras=dataset.cameras, colour=dataset.colour, mean=0.0, deviation=1.0
     )
     batch, failures = load_images(dataset, preprocessing, on_progress)
-    if len(batch.labels.unique()) < 2:
+    categories = tuple(name for name in dataset.categories if name not in dataset.background)
+    labels = _answerable(batch.labels, dataset.categories, categories)
+    if len(labels.unique()) < 2:
         raise DataError(
             f"{dataset.root}: fewer than two categories have readable images; add categories"
         )
+    frame = recipe.pose.frame(dataset.frame)
     if standardised:
         preprocessing = preprocessing.fitted(batch.images)
     kept = batch.index.numpy()
-    _, objects = np.unique(dataset.objects[kept], return_inverse=True)
+    names, objects = np.unique(dataset.objects[kept], return_inverse=True)
     return TrainingData(
         images=batch.images,
-        labels=batch.labels,
-        poses=_used_labels(batch.poses, batch.labels, dataset.categories, recipe.pose),
+        labels=labels,
+        poses=_used_labels(batch.poses, labels, categories, frame),
         objects=torch.from_numpy(objects.astype(np.int64)),
+        object_names=tuple(names.tolist()),
+        categories=categories,
+        background=dataset.background,
+        frame=frame,
         preprocessing=preprocessing,
-        front_azimuth=_front_azimuth(dataset, batch.images, kept, recipe.pose),
+        front_azimuth=_front_azimuth(dataset, batch.images, kept, frame),
         failures=failures,
     )
 
 
+def _answerable(
+    labels: torch.Tensor, all_categories: tuple[str, ...], categories: tuple[str, ...]
+) -> torch.Tensor:
+    """Number the labels by the categories that can be answered, background after the last."""
+    places = [categories.index(n) if n in categories else len(categories) for n in all_categories]
+    return torch.tensor(places, dtype=torch.int64)[labels]
+
+
 def _used_labels(
-    poses: torch.Tensor, labels: torch.Tensor, categories: tuple[str, ...], settings: PoseSettings
+    poses: torch.Tensor, labels: torch.Tensor, categories: tuple[str, ...], frame: PoseFrame
 ) -> torch.Tensor:
     poses = poses.clone()
-    for name in settings.latent:
+    poses[labels == len(categories)] = torch.nan
+    for name in frame.axes_of(LATENT):
         poses[:, INDEX[name]] = torch.nan
-    for category in settings.symmetric:
+    for category in frame.symmetric:
         if category not in categories:
             listed = ", ".join(categories)
             raise SettingsError(f"--symmetric: the set has no category '{category}', only {listed}")
@@ -124,18 +150,15 @@ def _used_labels(
 
 
 def _front_azimuth(
-    dataset: Dataset, images: torch.Tensor, kept: np.ndarray, settings: PoseSettings
+    dataset: Dataset, images: torch.Tensor, kept: np.ndarray, frame: PoseFrame
 ) -> float | None:
     """Say how a mirror image changes the azimuth; None where that cannot be said."""
-    if "azimuth" in settings.relative:
-        return None  # a mirror image would need the offset's sign changed too
-    if settings.front_azimuth is not None:
-        return settings.front_azimuth
     poses = dataset.poses[kept]
-    if "azimuth" in settings.latent or np.isnan(poses[:, INDEX["azimuth"]]).all():
-        return 0.0
-    if dataset.frame.front_azimuth is not None:
-        return dataset.frame.front_azimuth
+    unlabelled = np.isnan(poses[:, INDEX["azimuth"]]).all()
+    if unlabelled or frame.kind("azimuth") != OBSERVED:
+        return 0.0  # any will do: no label is used, or mirror images get an offset of their own
+    if frame.front_azimuth is not None:
+        return frame.front_azimuth
     lighting = dataset.factors.get("lighting")
     groups = None if lighting is None else lighting[kept]
     return estimate_front_azimuth(images, poses, dataset.objects[kept], groups=groups)
@@ -159,12 +182,16 @@ def upright_plane_axes(
 
 
 class Step(NamedTuple):
-    """One training batch: stem outputs, labels, poses as augmented, and where they came from."""
+    """One training batch: stem outputs, labels, poses as augmented, and where they came from.
+
+    `mirrored` says which images show the object from the other side.
+    """
 
     inputs: torch.Tensor
     labels: torch.Tensor
     poses: torch.Tensor
     index: torch.Tensor
+    mirrored: torch.Tensor
 
 
 class ImageSource:
@@ -177,8 +204,8 @@ class ImageSource:
         """Yield the batches of one epoch, in an order drawn from the generator."""
         order = torch.randperm(len(self.data), generator=generator).to(self.data.device)
         for index in full_batches(order, batch_size):
-            inputs, poses = _augmented(self.data, index, self.augmentation, generator)
-            yield Step(self.stem(inputs), self.data.labels[index], poses, index)
+            images, poses, mirrored = _augmented(self.data, index, self.augmentation, generator)
+            yield Step(self.stem(images), self.data.labels[index], poses, index, mirrored)
 
 
 class FrozenSource:
@@ -187,11 +214,19 @@ class FrozenSource:
     Args:
         features: (copies, N, C, h, w) half precision.
         poses: (copies, N, A), as augmented.
+        mirrored: (copies, N) bool.
         labels: (N,).
     """
 
-    def __init__(self, features: torch.Tensor, poses: torch.Tensor, labels: torch.Tensor) -> None:
-        self.features, self.poses, self.labels = features, poses, labels
+    def __init__(
+        self,
+        features: torch.Tensor,
+        poses: torch.Tensor,
+        mirrored: torch.Tensor,
+        labels: torch.Tensor,
+    ) -> None:
+        self.features, self.poses, self.mirrored = features, poses, mirrored
+        self.labels = labels
 
     def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[Step]:
         """Yield the batches of one epoch; each image comes from a copy drawn at random."""
@@ -200,7 +235,8 @@ class FrozenSource:
             copy = torch.randint(len(self.features), index.shape, generator=generator)
             copy, index = copy.to(self.labels.device), index.to(self.labels.device)
             inputs = self.features[copy, index].float()
-            yield Step(inputs, self.labels[index], self.poses[copy, index], index)
+            poses, mirrored = self.poses[copy, index], self.mirrored[copy, index]
+            yield Step(inputs, self.labels[index], poses, index, mirrored)
 
 
 def full_batches(order: torch.Tensor, batch_size: int) -> Iterator[torch.Tensor]:
@@ -267,8 +303,8 @@ def frozen_source(
             save_file(_frozen_copy(data, augmentation, stem, generator, progress), temporary)
             temporary.replace(path)
         copies.append(load_file(path, device=str(data.device)))
-    features = torch.stack([copy["features"] for copy in copies])
-    return FrozenSource(features, torch.stack([copy["poses"] for copy in copies]), data.labels)
+    stacked = {name: torch.stack([copy[name] for copy in copies]) for name in copies[0]}
+    return FrozenSource(**stacked, labels=data.labels)
 
 
 def _counting_from(start: int, total: int, on_progress: Progress) -> Callable[[int], None]:
@@ -283,18 +319,18 @@ def _frozen_copy(
     generator: torch.Generator,
     on_progress: Callable[[int], None],
 ) -> dict[str, torch.Tensor]:
-    features, moved = [], []
+    parts: list[dict[str, torch.Tensor]] = []
     for index in torch.arange(len(data), device=data.device).split(64):
-        inputs, poses = _augmented(data, index, augmentation, generator)
-        features.append(stem(inputs).half().cpu().contiguous())
-        moved.append(poses.cpu())
+        images, poses, mirrored = _augmented(data, index, augmentation, generator)
+        features = stem(images).half()
+        parts.append({"features": features, "poses": poses, "mirrored": mirrored})
         on_progress(int(index[-1]) + 1)
-    return {"features": torch.cat(features), "poses": torch.cat(moved)}
+    return {name: torch.cat([part[name].cpu() for part in parts]).contiguous() for name in parts[0]}
 
 
 def _augmented(
     data: TrainingData, index: torch.Tensor, augmentation: Augmentation, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> Augmented:
     images, poses = data.images_at(index).float() / 255, data.poses[index]
-    images, poses = augmentation(images, poses, generator)
-    return data.preprocessing.standardised(images), poses
+    changed = augmentation(images, poses, generator)
+    return changed._replace(images=data.preprocessing.standardised(changed.images))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from objrec.datasets.frame import RELATIVE
 from objrec.energy.model import EnergyModel
 from objrec.errors import ObjrecError, SettingsError
 from objrec.training.augmentation import Augmentation
@@ -39,6 +40,10 @@ from objrec.training.optimisation import averaged_model, make_optimizer, one_cyc
 from objrec.training.relative import RelativeAzimuth
 from objrec.training.reports import EpochReport
 from objrec.training.settings import Recipe
+
+# Share of the epochs after which the energies are trusted more than looks to turn objects to one
+# another: a younger model takes fronts for backs, and then learns them so.
+TRUSTED = 0.5
 
 
 class TrainingDiverged(ObjrecError):
@@ -87,8 +92,10 @@ class Loop:
         self.objective = _objective(network, job.recipe)
         # A classifier has no energies of poses to estimate offsets by; it takes labels as they are.
         searches = isinstance(network, EnergyModel) and "azimuth" in network.axes
-        estimated = searches and job.recipe.pose.relative
-        self.relative = RelativeAzimuth.of(job.data) if estimated else None
+        estimated = searches and job.data.frame.kind("azimuth") == RELATIVE
+        self.relative = (
+            RelativeAzimuth(job.data, network, job.recipe.answers) if estimated else None
+        )
         self.reports: list[EpochReport] = []
         self._on_frozen = on_frozen
 
@@ -122,6 +129,13 @@ class Loop:
         """Return the averaged network, in evaluation mode."""
         return self.averaged.module.eval()
 
+    def azimuth_offsets(self) -> dict[str, float]:
+        """Return what the final network says of each object's offset, where labels are relative."""
+        if self.relative is None:
+            return {}
+        self.relative.estimate(self.result())
+        return self.relative.by_object()
+
     def _source(self) -> ImageSource | FrozenSource:
         data, network = self.job.data, self.job.network
         settings, searched = self.job.recipe.augmentation, network.axes
@@ -142,9 +156,9 @@ class Loop:
         settings, network = self.job.recipe.training, self.job.network
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + number)
         started = time.monotonic()
-        if self.relative is not None and number > 1:
+        if self.relative is not None and number > TRUSTED * self.epochs:
             # Anew from the weights alone: a checkpoint needs no offsets.
-            self.relative.estimate(self.result(), self.job.data, self.job.recipe.answers)
+            self.relative.estimate(self.result())
         network.train()
         watch = _Watch(self.job.data.device)
         for i, batch in enumerate(source.epoch(settings.batch_size, generator)):
@@ -169,7 +183,7 @@ class Loop:
         settings, network = self.job.recipe.training, self.job.network
         poses = batch.poses
         if self.relative is not None:
-            poses = self.relative.applied(poses, batch.index)
+            poses = self.relative.applied(poses, batch.index, batch.mirrored)
         device = batch.inputs.device.type
         mixed = settings.amp and device == "cuda"
         with torch.autocast(device, dtype=torch.bfloat16, enabled=mixed):

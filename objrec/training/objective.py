@@ -55,9 +55,32 @@ class EnergyObjective:
         """
         warped = self.model.warp(self.operators)
         energies = self.model.energies(features, warped)
-        answers = answer_set(labels, poses, energies.grid, len(self.model.categories), self.answers)
-        terms = loss_terms(energies.values, answers, self.loss)
-        return StepResult(terms, energies.per_category().argmin(dim=1), warped.maps)
+        values, lowest = energies.values, energies.per_category()
+        if energies.nothing is not None:
+            values = with_nothing(values, energies.nothing)
+            lowest = torch.cat([lowest, energies.nothing[:, None]], dim=1)
+        answers = answer_set(labels, poses, energies.grid, values.shape[1], self.answers)
+        terms = loss_terms(values, answers, self.loss)
+        return StepResult(terms, lowest.argmin(dim=1), warped.maps)
+
+
+# Energy of the poses that "nothing fits" does not have; exp(-this) is 0 in every precision.
+_NO_ANSWER = 1e4
+
+
+def with_nothing(values: torch.Tensor, nothing: torch.Tensor) -> torch.Tensor:
+    """Add the answer "nothing fits" as one more category, with a single pose.
+
+    Args:
+        values: (B, K, P).
+        nothing: (B,) its energy.
+
+    Returns:
+        (B, K + 1, P): its free energy over poses, like its minimum, is `nothing`.
+    """
+    column = torch.full_like(values[:, :1], _NO_ANSWER)
+    column[:, 0, 0] = nothing
+    return torch.cat([values, column], dim=1)
 
 
 class ClassifierObjective:

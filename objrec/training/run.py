@@ -13,9 +13,11 @@ import numpy as np
 import torch
 
 from objrec.datasets import Dataset, hold_out_objects
+from objrec.datasets.frame import LATENT, OBSERVED, PoseFrame
 from objrec.energy.features import SIZES, image_size
 from objrec.errors import SettingsError
 from objrec.evaluation.hardware import describe_hardware
+from objrec.pose import INDEX
 from objrec.preprocessing import load_images
 from objrec.recognizer import Recognizer, choose_device
 from objrec.saving import (
@@ -122,13 +124,17 @@ class _Run:
         if answers:
             errors = ", ".join(f"{100 * fold.error_rate:.1f} %" for fold in answers)
             facts["error on held-out objects, by fold"] = errors
+        found = loop.azimuth_offsets()
+        offsets = {"azimuth_offsets": found} if found else {}
         saved = SavedModel(
             kind=self.recipe.kind,
             network=loop.result().cpu(),
             settings=self.recipe.model,
             preprocessing=job.data.preprocessing,
             calibration=calibrate(answers) if answers else None,
-            training={"facts": facts, **_described(job.identity)},
+            training={"facts": facts, **offsets, **_described(job.identity)},
+            frame=_answered_frame(job.data),
+            background=job.data.background,
         )
         save_model(job.folder, saved)
         clean_up(job.folder)
@@ -153,12 +159,19 @@ class _Run:
         )
         # Heads cannot learn what is not labelled, as planar views cannot: no latent view axes.
         references = recipe.model.references if recipe.kind == "energy" else "planar"
-        space = choose_space(data.poses.numpy().astype(float), recipe.pose, references)
-        data = replace(data, poses=upright_plane_axes(data.poses, space, recipe.pose.latent))
+        poses = data.poses.numpy().astype(float)
+        space = choose_space(poses, recipe.pose, references, data.frame)
+        latent = data.frame.axes_of(LATENT)
+        data = replace(data, poses=upright_plane_axes(data.poses, space, latent))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(recipe.training.seed)
             network = build_network(
-                recipe.kind, dataset.categories, space, data.preprocessing, recipe.model
+                recipe.kind,
+                data.categories,
+                space,
+                data.preprocessing,
+                recipe.model,
+                background=bool(data.background),
             )
         return Job(
             network=network.to(self.device),
@@ -193,13 +206,29 @@ def _held_out_answers(folder: Path, dataset: Dataset, device: torch.device) -> H
     energies = [
         recognizer.energies(images).per_category().cpu() for images in batch.images.split(256)
     ]
-    objects = len(set(dataset.objects[batch.index.numpy()]))
-    return HeldOut(torch.cat(energies), batch.labels, objects)
+    # Images of background say nothing of how well known objects fit.
+    places = [
+        recognizer.categories.index(n) if n in recognizer.categories else -1
+        for n in dataset.categories
+    ]
+    labels = torch.tensor(places)[batch.labels]
+    known = labels >= 0
+    objects = len(set(dataset.objects[batch.index[known].numpy()]))
+    return HeldOut(torch.cat(energies)[known], labels[known], objects)
 
 
 def _described(identity: dict[str, Any]) -> dict[str, Any]:
     """Return what a model folder keeps of a job's identity."""
     return {"recipe": identity["settings"], "data": identity["data"]}
+
+
+def _answered_frame(data: TrainingData) -> PoseFrame:
+    """Return how the model's own poses are meant: with the front that was used, if it was known."""
+    front, kind = data.front_azimuth, data.frame.kind("azimuth")
+    if front is None or kind != OBSERVED or data.poses[:, INDEX["azimuth"]].isnan().all():
+        return data.frame
+    note = replace(data.frame.note("azimuth"), front=front)
+    return replace(data.frame, axes={**data.frame.axes, "azimuth": note})
 
 
 def _folds_in(out: Path) -> list[Path]:

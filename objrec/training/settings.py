@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from objrec.answers import AnswerSettings
+from objrec.datasets.frame import KINDS as LABEL_KINDS
+from objrec.datasets.frame import PoseFrame
 from objrec.energy.settings import ModelSettings
 from objrec.errors import SettingsError
 from objrec.losses import LossSettings
@@ -73,13 +75,39 @@ class PoseSettings(Settings):
     front_azimuth: float | None = option(
         None, "azimuth at which the camera faces an object's front; auto: from the set's images"
     )
-    relative: tuple[str, ...] = option(
-        (), "axes whose labels are right only up to one offset per object", choices=("azimuth",)
+    pose: tuple[str, ...] = option(
+        (),
+        "how an axis' labels are meant, as azimuth=relative: observed, relative (right up to one "
+        "offset per object) or latent (not used); else as set.json says, or observed",
     )
-    latent: tuple[str, ...] = option((), "axes whose labels are not to be used", choices=AXES)
     symmetric: tuple[str, ...] = option(
-        (), "categories that look alike from every side: their azimuth labels are not used"
+        (), "further categories that look alike from every side: their azimuth is not used"
     )
+
+    def check(self) -> None:
+        """Refuse what is no axis=kind."""
+        self.frame(PoseFrame())
+
+    def frame(self, described: PoseFrame) -> PoseFrame:
+        """Return how labels are meant: as the set describes, but for what these settings say.
+
+        Raises:
+            SettingsError: An entry of `pose` is not an axis with a kind that it can have.
+        """
+        axes = dict(described.axes)
+        for entry in self.pose:
+            axis, _, kind = entry.partition("=")
+            if axis not in AXES or kind not in LABEL_KINDS:
+                wrong, known = (axis, AXES) if axis not in AXES else (kind, LABEL_KINDS)
+                hint = did_you_mean(wrong, known) or "; write it as azimuth=relative"
+                raise SettingsError(f"settings: pose '{entry}' is no axis=kind{hint}")
+            note = replace(described.note(axis), labels=kind)
+            axes[axis] = note.checked(axis, f"settings: pose '{entry}'")
+        if self.front_azimuth is not None:
+            note = axes.get("azimuth", described.note("azimuth"))
+            axes["azimuth"] = replace(note, front=self.front_azimuth)
+        symmetric = tuple(dict.fromkeys((*described.symmetric, *self.symmetric)))
+        return PoseFrame(axes, symmetric)
 
 
 @dataclass(frozen=True)

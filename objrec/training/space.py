@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from objrec.datasets.frame import RELATIVE, PoseFrame
 from objrec.errors import SettingsError
 from objrec.pose import AXES, AXIS, INDEX, PoseSpace
 from objrec.training.settings import PoseSettings
@@ -16,7 +17,9 @@ _MOST_VALUES = 12
 _MOST_POSES = 20_000
 
 
-def choose_space(poses: np.ndarray, settings: PoseSettings, references: str) -> PoseSpace:
+def choose_space(
+    poses: np.ndarray, settings: PoseSettings, references: str, frame: PoseFrame | None = None
+) -> PoseSpace:
     """Choose the grid of poses to search.
 
     Azimuth goes all the way round where views do, in the widest step that the labels nearly lie
@@ -26,18 +29,20 @@ def choose_space(poses: np.ndarray, settings: PoseSettings, references: str) -> 
     at all, volumes search views all round, as a latent pose.
 
     Args:
-        poses: (N, A) stored units, NaN where not observed.
-        settings: Steps, and axes whose labels are not to be used.
+        poses: (N, A) stored units, NaN where not observed or not to be used.
+        settings: Steps.
         references: 'volume' or 'planar'; planar references have views only where observed.
+        frame: How the labels are meant; relative azimuths say nothing of where views are.
 
     Raises:
         SettingsError: The grid would have more than 20,000 poses.
     """
     values: dict[str, tuple[float, ...]] = {}
+    relative = (frame or PoseFrame()).axes_of(RELATIVE)
     for name in AXES:
         observed = poses[:, INDEX[name]]
         observed = observed[~np.isnan(observed)]
-        found = _axis_values(name, observed, settings, references)
+        found = _axis_values(name, observed, settings, references, name in relative)
         if found is not None and len(found) > 1:
             values[name] = found
     space = PoseSpace(values)
@@ -45,18 +50,16 @@ def choose_space(poses: np.ndarray, settings: PoseSettings, references: str) -> 
         counts = ", ".join(f"{len(v)} of {name}" for name, v in space.values.items())
         raise SettingsError(
             f"the pose space would have {space.size:,} poses ({counts}); "
-            "leave axes out with --latent, or search them in wider steps"
+            "leave axes out with --pose AXIS=latent, or search them in wider steps"
         )
     return space
 
 
 def _axis_values(
-    name: str, observed: np.ndarray, settings: PoseSettings, references: str
+    name: str, observed: np.ndarray, settings: PoseSettings, references: str, relative: bool
 ) -> tuple[float, ...] | None:
-    if name in settings.latent:
-        observed = observed[:0]
     if name == "azimuth":
-        return _azimuths(observed, settings, references)
+        return _azimuths(observed, settings, references, relative)
     if name == "elevation":
         return _elevations(observed, settings, references)
     if name == "roll" and settings.roll_range > 0:
@@ -67,7 +70,7 @@ def _axis_values(
 
 
 def _azimuths(
-    observed: np.ndarray, settings: PoseSettings, references: str
+    observed: np.ndarray, settings: PoseSettings, references: str, relative: bool
 ) -> tuple[float, ...] | None:
     step = settings.azimuth_step
     if not len(observed):
@@ -77,7 +80,7 @@ def _azimuths(
     if step is None:
         step = _fitting_step(observed)
     grid = np.array(_spread(0.0, 360.0, step))
-    if "azimuth" in settings.relative:
+    if relative:
         return tuple(grid)
     distance = np.abs(AXIS["azimuth"].difference(grid[:, None], np.unique(observed)[None]))
     return tuple(grid[distance.min(axis=1) <= step / 2 + 1e-6])

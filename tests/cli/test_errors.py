@@ -88,7 +88,7 @@ ROWS = [
     ("classify {text} --model {no_weights}", "{no_weights}/model.safetensors: no such file; "),
     ("classify {text} --model {bad_weights}", "model.safetensors: not readable as safetensors"),
     ("classify {text} --model {bad_config}", "config.json: not readable as JSON"),
-    ("classify {text} --model {future}", "config.json: format 99, but this objrec reads format 1"),
+    ("classify {text} --model {future}", "config.json: format 99, but this objrec reads format 2"),
     ("classify {text} --model {misspelt}", "unknown setting 'sise'; did you mean 'size'\\?"),
     # Training
     ("train {missing} --out {out}", "{missing}: no such folder; check the path"),
@@ -130,9 +130,9 @@ ROWS = [
     # Data sets
     ("data info {missing}", "{missing}: no such folder; check the path"),
     ("data info {empty}", "{empty}: .*no images"),
-    ("data export {missing} {out}", "{missing}: no such folder; check the path"),
-    ("data export {all_text} {out}", "a.png: is not an image, or is damaged"),
-    ("data export {photos} {file}", "{file}.*(cannot be written|Not a directory)"),
+    ("data convert {missing} {out} --to folder", "{missing}: no such folder; check the path"),
+    ("data convert {all_text} {out} --to folder", "a.png: is not an image"),
+    ("data convert {photos} {file} --to folder", "{file}: is a file; name a folder for the set"),
     ("data make-toys {empty} --categories cop", "--categories: .*'cop'.*did you mean 'cup'"),
     ("data make-toys {strangers}", "{strangers}: .*not empty"),
 ]

@@ -7,11 +7,14 @@ import io
 import json
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 
+from objrec.cli.recognitions import write_csv, write_json, write_table
 from objrec.errors import Failure
 from objrec.pose import AXES, Pose
-from objrec.recognizer import Recognizer
+from objrec.recognizer import Hypothesis, Original, Recognition, Recognizer
 
 
 def json_lines(text: str) -> list[dict]:
@@ -100,7 +103,8 @@ def test_classify_as_csv(command, photos, small_model):
     ran = command("classify", f"{photos}@test:0-1", "--model", small_model, "--csv")
     assert ran.err == ""
     first, second = csv.DictReader(io.StringIO(ran.out))
-    columns = ["file", "category", "probability", "energy", "unknown", *AXES, "truth", "error"]
+    columns = ["file", "category", "probability", "energy", "unknown", *AXES, "symmetric"]
+    columns += ["shift_x_px", "shift_y_px", "side_px", "truth", "error"]
     assert list(first) == columns
     assert second["truth"] == "box"
     assert 0 <= float(second["azimuth"]) < 360
@@ -131,14 +135,46 @@ def test_classify_with_nothing_readable_prints_no_table(command, broken, small_m
     assert ran.err.count("\n") == 1
 
 
-def test_unknown_objects_are_called_unknown(capsys):
-    from objrec.cli.recognitions import write_csv, write_json, write_table
-    from objrec.recognizer import Hypothesis, Recognition
-
-    pose = Pose(azimuth=12.0)
+def recognition(best, **facts):
     energies, likely = {"cup": 9.0, "car": 9.5}, {"cup": 0.6, "car": 0.4}
-    best = (Hypothesis("cup", pose, 9.0),)
-    answer = Recognition("x.png", "cup", pose, 9.0, energies, likely, best, unknown=True)
+    return Recognition(
+        "x.png", best.category, best.pose, best.energy, energies, likely, (best,), **facts
+    )
+
+
+def test_symmetric_categories_are_marked_and_shifts_given_in_pixels(capsys):
+    pose = Pose(azimuth=12.0, scale=0.5, shift_x=0.1, shift_y=-0.05)
+    best = Hypothesis("cup", pose, 9.0, symmetric=True)
+    answer = recognition(best, unknown=None, original=Original(640, 480, colour=True))
+    write_table([("x.png", answer)])
+    heading, *_, line = capsys.readouterr().out.strip().splitlines()
+    assert heading.split()[-4:] == ["azimuth", "scale", "shift_x", "shift_y"]
+    assert line.split()[-4:] == ["any", "0.50", "+0.10", "-0.05"]
+    write_csv([("x.png", answer)])
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (row["symmetric"], row["azimuth"]) == ("true", "12.0")
+    assert [row[n] for n in ("shift_x_px", "shift_y_px", "side_px")] == ["64.0", "-32.0", "320.0"]
+    write_json([("x.png", answer)])
+    (record,) = json_lines(capsys.readouterr().out)
+    assert record["symmetric"] is True
+    assert record["hypotheses"][0]["symmetric"] is True
+    assert record["pixels"] == {"shift_x": 64.0, "shift_y": -32.0, "side": 320.0}
+
+
+def test_colour_images_are_converted_with_one_note(command, small_model, tmp_path):
+    for name in "abc":
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((9, 9, 3), (10, 90, 200), np.uint8))
+    cv2.imwrite(str(tmp_path / "gray.png"), np.full((9, 9), 90, np.uint8))
+    for form in ((), ("--json",), ("--csv",)):
+        ran = command("classify", tmp_path, "--model", small_model, *form)
+        assert ran.code == 0
+        assert ran.err.count("colour images were converted") == 1
+    ran = command("classify", tmp_path / "gray.png", "--model", small_model, "--csv")
+    assert "colour" not in ran.err
+
+
+def test_unknown_objects_are_called_unknown(capsys):
+    answer = recognition(Hypothesis("cup", Pose(azimuth=12.0), 9.0), unknown=True)
     answers = [("x.png", answer), ("y.png", Failure("y.png", "is broken"))]
     write_table(answers)
     assert "unknown (nearest: cup)" in capsys.readouterr().out
@@ -215,9 +251,10 @@ def test_data_info_names_what_it_could_not_read(command, broken):
     assert "no pose labels" in ran.out
 
 
-def test_data_export_makes_a_set_of_the_same_images(command, photos, small_model, tmp_path):
+def test_data_convert_makes_a_set_of_the_same_images(command, photos, small_model, tmp_path):
     out = tmp_path / "samples"
-    ran = command("data", "export", photos, out, "--count", 4)
+    words = ("--to", "folder", "--split", "test", "--count", 4)
+    ran = command("data", "convert", photos, out, *words)
     assert (ran.code, ran.out) == (0, f"4 images: {out}\n")
     rows = list(csv.DictReader((out / "labels.csv").open()))
     assert list(rows[0]) == ["file", "category", "instance", "azimuth"]
@@ -228,10 +265,10 @@ def test_data_export_makes_a_set_of_the_same_images(command, photos, small_model
     assert [r["energies"] for r in exported] == [r["energies"] for r in original]
 
 
-def test_data_export_does_not_write_into_a_set(command, photos):
-    ran = command("data", "export", photos, photos / "test")
+def test_data_convert_does_not_write_into_a_set(command, photos):
+    ran = command("data", "convert", photos, photos / "test", "--to", "folder")
     assert ran.code == 2
-    assert "labels.csv: exists; export into a new folder" in ran.err
+    assert "lies in" in ran.err or "inside" in ran.err
 
 
 def test_make_toys_makes_a_set_that_trains(command, tmp_path):

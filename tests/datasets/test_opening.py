@@ -1,12 +1,18 @@
 """Opening sets of every layout: one contract for all, then splits, categories and mistakes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from objrec.datasets import Dataset, list_splits, open_dataset
-from objrec.datasets.norb import write_norb
+from objrec.datasets.folder_output import write_folder
+from objrec.datasets.norb.reading import write_norb
+from objrec.datasets.reading import Reading
 from objrec.errors import DataError
+
+TOYS = Path(__file__).parents[2] / "data" / "toys"
 
 
 def save(path, value=100, shape=(6, 8)):
@@ -182,14 +188,6 @@ def test_unreadable_images_become_failures_when_they_are_read(tmp_path):
         assert failure.message == "is not an image, or is damaged; replace the file or remove it"
 
 
-def test_colour_is_seen(tmp_path):
-    labelled(tmp_path)
-    save(tmp_path / "cup0.png", shape=(6, 8, 3))
-    dataset = open_dataset(tmp_path)
-    assert dataset.colour
-    assert dataset[0].images.shape == (1, 6, 8, 3)
-
-
 def test_subsets_pick_rows(tmp_path):
     dataset = open_dataset(labelled(tmp_path))
     picked = dataset.subset(np.array([3, 0]))
@@ -198,6 +196,160 @@ def test_subsets_pick_rows(tmp_path):
     assert picked.subset([1])[0].images[0, 0, 0] == 0
     assert dataset.subset(dataset.labels == 0).objects.tolist() == ["apple/apple-one"] * 2
     assert len(dataset.subset([])) == 0
+
+
+def test_samples_without_instance_are_objects_of_their_own(tmp_path):
+    for split in ("train", "test"):
+        for name in ("cup/1.png", "cup/2.png", "cup/1.5/x.png", "jug/1.png"):
+            save(tmp_path / split / name)
+    both = open_dataset(tmp_path, "all")
+    assert both.objects.tolist() == [
+        "cup/train/cup/1", "cup/train/cup/2", "cup/1.5", "jug/train/jug/1",
+        "cup/test/cup/1", "cup/test/cup/2", "cup/1.5", "jug/test/jug/1",
+    ]  # fmt: skip
+    assert open_dataset(tmp_path / "train").objects.tolist() == [
+        "cup/1", "cup/2", "cup/1.5", "jug/1"
+    ]  # fmt: skip
+    text = "file,category\ncup/1.png,cup\njug/1.png,cup\ncup/1.5/x.png,jug\n"
+    (tmp_path / "train" / "labels.csv").write_text(text)
+    assert open_dataset(tmp_path / "train").objects.tolist() == [
+        "cup/1", "cup/jug/1", "jug/cup/1.5/x"
+    ]  # fmt: skip
+
+
+def with_split_column(root, *rows):
+    for row in rows:
+        save(root / row.split(",")[0])
+    (root / "labels.csv").write_text("\n".join(["file,category,Split,azimuth", *rows]))
+    return root
+
+
+def test_a_column_names_the_splits(tmp_path):
+    with_split_column(
+        tmp_path,
+        "a.png,cup,TEST,1",
+        "train/b.png,jug,Train,2",
+        "c.png,cup,training,",
+        "d.png,dog,validation,4",
+    )
+    assert list_splits(tmp_path) == ("train", "val", "test")
+    train, val, test = (open_dataset(tmp_path, split) for split in list_splits(tmp_path))
+    assert (train.split, val.split, test.split) == ("train", "val", "test")
+    assert [Path(source).name for source in train.sources] == ["b.png", "c.png"]
+    assert [Path(source).name for source in (*val.sources, *test.sources)] == ["d.png", "a.png"]
+    assert train.categories == val.categories == test.categories == ("cup", "dog", "jug")
+    assert "split" not in train.factors
+    assert open_dataset(tmp_path).split == "train"
+    assert open_dataset(tmp_path, purpose="test").split == "test"
+    assert open_dataset(tmp_path, "validation").split == "val"
+    both = open_dataset(tmp_path, "all")
+    assert (both.split, len(both)) == ("all", 4)
+    assert np.array_equal(both.poses[:, 0], [2, np.nan, 4, 1], equal_nan=True)
+    with pytest.raises(DataError, match=r"has no split 'xyz'; choose train or val or test or all"):
+        open_dataset(tmp_path, "xyz")
+
+
+def test_a_column_of_one_split(tmp_path):
+    with_split_column(tmp_path, "a.png,cup,test,1")
+    assert list_splits(tmp_path) == ("test",)
+    assert open_dataset(tmp_path).split == "test"
+    with pytest.raises(DataError, match=r"has no split 'train'"):
+        open_dataset(tmp_path, "train")
+
+
+def test_a_wrong_split_is_named_with_its_line(tmp_path):
+    with_split_column(tmp_path, "a.png,cup,train,1", "b.png,cup,tset,1")
+    for look in (list_splits, open_dataset):
+        with pytest.raises(
+            DataError, match=r"labels\.csv:3: split 'tset' is unknown; did you mean"
+        ):
+            look(tmp_path)
+
+
+def test_labels_in_the_root_speak_for_the_folders_beside_them(tmp_path):
+    """Without a column 'split' the folders are mere folders, unless they say otherwise."""
+    rows = ["train/a.png,cup", "test/b.png,cup"]
+    for row in rows:
+        save(tmp_path / row.split(",")[0])
+    (tmp_path / "labels.csv").write_text("\n".join(["file,category", *rows]))
+    assert list_splits(tmp_path) == ("all",)
+    assert len(open_dataset(tmp_path)) == 2
+    (tmp_path / "test" / "labels.csv").write_text("file,category\nb.png,cup\n")
+    message = (
+        r"labels\.csv: has no column 'split', yet there is test/labels\.csv too; add the column"
+    )
+    with pytest.raises(DataError, match=message):
+        open_dataset(tmp_path)
+    rows = [f"{row},{row.split('/')[0]}," for row in rows]
+    with_split_column(tmp_path, *rows)
+    assert list_splits(tmp_path) == ("train", "test")
+
+
+def test_a_column_inside_a_split_folder_may_only_agree(tmp_path):
+    with_split_column(tmp_path / "train", "a.png,cup,training,1")
+    with_split_column(tmp_path / "test", "b.png,cup,test,1")
+    assert list_splits(tmp_path) == ("train", "test")
+    assert len(open_dataset(tmp_path, "all")) == 2
+    with_split_column(tmp_path / "test", "b.png,cup,test,1", "c.png,cup,train,1")
+    message = r"test/labels\.csv:3: split is 'train', but the file is in the folder test; correct"
+    with pytest.raises(DataError, match=message):
+        open_dataset(tmp_path)
+    assert list_splits(tmp_path / "test") == ("train", "test"), "opened by itself it is two"
+
+
+def test_one_split_under_two_names(tmp_path):
+    for name in ("train", "Training", "test"):
+        category_folders(tmp_path, name)
+    message = r": Training and train are both the train split; keep one of them"
+    with pytest.raises(DataError, match=message):
+        open_dataset(tmp_path)
+    category_folders(tmp_path / "set", categories=("train", "training", "bus"))
+    assert open_dataset(tmp_path / "set").categories == ("bus", "train", "training")
+
+
+def test_the_description_is_checked_against_the_categories(tmp_path):
+    category_folders(tmp_path)
+    (tmp_path / "set.json").write_text('{"background": ["aple"]}')
+    with pytest.raises(DataError, match=r"set\.json: background names 'aple', .*mean 'apple'"):
+        open_dataset(tmp_path)
+    (tmp_path / "set.json").write_text(
+        '{"background": ["apple"], "pose_frame": {"symmetric": ["cup"]}}'
+    )
+    dataset = open_dataset(tmp_path)
+    assert (dataset.background, dataset.frame.symmetric) == (("apple",), ("cup",))
+
+
+@pytest.mark.parametrize("where", ["", "train/"])
+def test_units_of_the_set_hold_for_every_labels_csv(tmp_path, where):
+    save(tmp_path / where / "a.png")
+    text = "file;category;azimuth\na.png;cup;1,5707963267948966\n"
+    (tmp_path / where / "labels.csv").write_text(text)
+    (tmp_path / "set.json").write_text('{"pose_frame": {"azimuth": {"unit": "rad"}}}')
+    assert open_dataset(tmp_path).poses[0, 0] == pytest.approx(90)
+
+
+def test_a_root_that_may_not_be_listed(tmp_path, monkeypatch):
+    def refusing(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refusing)
+    with pytest.raises(DataError, match=r": cannot be listed \(Permission denied\); allow it to"):
+        open_dataset(tmp_path)
+
+
+def test_exported_pairs_are_the_same_samples(tmp_path):
+    toys = open_dataset(TOYS, "test")
+    few = toys.subset(np.linspace(0, len(toys) - 1, 7).astype(int))
+    assert write_folder([few], tmp_path, Reading([few])) == 14
+    back = open_dataset(tmp_path)
+    assert (back.cameras, len(back), back.failures) == (2, 7, ())
+    names = [few.categories[label] for label in few.labels]
+    assert [back.categories[label] for label in back.labels] == names
+    assert np.array_equal(back.poses, few.poses, equal_nan=True)
+    assert back.factors["lighting"].tolist() == few.factors["lighting"].tolist()
+    assert back.objects.tolist() == few.objects.tolist()
+    for one, other in zip(back, few, strict=True):
+        assert np.array_equal(one.images, other.images)
 
 
 def test_what_is_no_set_is_refused_in_one_line(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from objrec.datasets import summarise
-from objrec.datasets.norb import write_norb
+from objrec.datasets.norb.reading import write_norb
 from objrec.errors import DataError
 
 
@@ -23,6 +23,7 @@ def root(tmp_path):
             name = line.split(",")[0]
             if name != "gone":
                 pixels = np.zeros((10 + i, 20, 3)[: 3 if i else 2], np.uint8)
+                pixels[0, 0] = (90, 0, 0) if i else 0
                 Image.fromarray(pixels).save(tmp_path / split / name, "png")
         text = "\n".join(["file,category,instance,azimuth,scale,lamp", *lines])
         (tmp_path / split / "labels.csv").write_text(text)

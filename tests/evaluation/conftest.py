@@ -53,8 +53,20 @@ class FakeRecognizer:
 
     kind, name, parameters, device = "energy", "fake", 123, "cpu"
 
-    def __init__(self, categories, answers, poses=None, axes=("azimuth", "elevation")):
+    def __init__(
+        self,
+        categories,
+        answers,
+        poses=None,
+        axes=("azimuth", "elevation"),
+        *,
+        background=(),
+        unknown=None,
+        frame=None,
+    ):
         self.categories, self.answers, self.axes = tuple(categories), answers, axes
+        self.background, self.unknown = background, unknown or [None] * len(answers)
+        self.frame = frame or PoseFrame()
         self.poses, self.preprocessing = poses, Preprocessing(size=8)
         self.batches = []
 
@@ -64,7 +76,8 @@ class FakeRecognizer:
 
     def _one(self, i):
         pose = Pose.from_vector(self.poses[i], self.axes) if self.axes else Pose()
-        return SimpleNamespace(category=self.answers[i], pose=pose, energy=i / 7, unknown=None)
+        unknown = self.unknown[i]
+        return SimpleNamespace(category=self.answers[i], pose=pose, energy=i / 7, unknown=unknown)
 
 
 @pytest.fixture

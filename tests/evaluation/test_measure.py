@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
+from objrec.datasets.frame import AxisNote, PoseFrame
 from objrec.errors import DataError, Failure, SettingsError
 from objrec.evaluation import Evaluation, evaluate
 from objrec.pose import INDEX
@@ -242,3 +243,58 @@ def test_the_file_holds_what_was_measured(measured, tmp_path):
 def test_importing_evaluation_brings_no_plotting():
     code = "import objrec.evaluation, sys; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_background_is_a_category_whose_right_answer_is_unknown(fake_set, fake_recognizer):
+    objects = ("blank/1", "car/1", "cup/1", "void/1")
+    dataset = fake_set(objects, categories=("blank", "car", "cup", "void"))
+    answers = ["car"] * 10 + ["cup"] * 10
+    unknown = [True] * 4 + [False] + [False] * 4 + [True] + [False] * 5 + [True] * 5
+    recognizer = fake_recognizer(
+        ("cup", "car"), answers, dataset.poses, background=("blank", "void"), unknown=unknown
+    )
+    found = evaluate(recognizer, dataset)
+    assert found.categories == ["cup", "car", "blank"]
+    # One of ten background images taken for a car, one of five cars for background.
+    assert found.confusion == [[5, 0, 0], [0, 4, 1], [0, 1, 9]]
+    assert found.error_rate == pytest.approx(2 / 20)
+    assert found.unknown_rate == pytest.approx(1 / 10)
+    wrong = [p["predicted"] for p in found.predictions if p["predicted"] != p["category"]]
+    assert wrong == ["car", "blank"]
+
+
+def test_symmetric_categories_of_set_or_model_are_in_no_pose_figure(fake_set, fake_recognizer):
+    dataset = fake_set()
+    answers = [name.split("/")[0] for name in dataset.objects]
+    frame = PoseFrame(symmetric=("cup", "melon"))
+    recognizer = fake_recognizer(("car", "cup"), answers, dataset.poses, frame=frame)
+    found = evaluate(recognizer, dataset)
+    assert found.pose_excluded == ["cup"] and found.pose["azimuth"]["count"] == 10
+    dataset.frame = PoseFrame(symmetric=("car",))
+    assert evaluate(recognizer, dataset).pose == {}
+
+
+def test_relative_labels_are_judged_after_one_offset_per_object(fake_set, fake_recognizer):
+    dataset = fake_set()
+    answers = [name.split("/")[0] for name in dataset.objects]
+    poses = dataset.poses.copy()
+    turns = {"car/1": 10.0, "car/2": 80.0, "cup/1": 170.0, "cup/2": -50.0}
+    poses[:, INDEX["azimuth"]] += [turns[name] for name in dataset.objects]
+    recognizer = fake_recognizer(("car", "cup"), answers, poses)
+    by_category = evaluate(recognizer, dataset).pose["azimuth"]["aligned"]
+    assert (by_category["per"], by_category["acc10"]) == ("category", 0.5)
+    dataset.frame = PoseFrame({"azimuth": AxisNote(labels="relative")})
+    found = evaluate(recognizer, dataset)
+    by_object = found.pose["azimuth"]["aligned"]
+    assert (by_object["per"], by_object["acc10"]) == ("object", 1)
+    assert by_object["offsets"] == pytest.approx(turns)
+    assert "one offset per object" in found.notes[-1]
+
+
+def test_a_model_of_relative_labels_has_an_arbitrary_zero(fake_set, fake_recognizer):
+    dataset = fake_set()
+    answers = [name.split("/")[0] for name in dataset.objects]
+    frame = PoseFrame({"azimuth": AxisNote(labels="relative")})
+    found = evaluate(fake_recognizer(("car", "cup"), answers, dataset.poses, frame=frame), dataset)
+    assert "its zero is arbitrary" in found.notes[-1]
+    assert found.pose["azimuth"]["aligned"]["per"] == "category"

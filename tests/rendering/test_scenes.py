@@ -9,19 +9,19 @@ trimesh = pytest.importorskip("trimesh")
 pytest.importorskip("embreex")
 
 from objrec.rendering import solids  # noqa: E402
+from objrec.rendering.cameras import camera_at, pixel_tangents  # noqa: E402
 from objrec.rendering.meshes import RECIPES, Toy, make_toy  # noqa: E402
 from objrec.rendering.scenes import (  # noqa: E402
     DISTANCE,
     GROUND_GRAY,
     LIGHTINGS,
-    LOWEST,
     MARGIN,
     STEREO_ANGLE,
     Lighting,
+    Look,
     Scene,
-    camera_rays,
-    corner_normals,
 )
+from objrec.rendering.surfaces import corner_normals  # noqa: E402
 
 SIZE = 64
 SKY = Lighting(azimuth=0, elevation=90, strength=0.0, ambient=1.0)  # no lamp, hence no shadow
@@ -153,13 +153,15 @@ def test_a_ball_equals_the_analytic_one():
     image = scene_of(ball, gray=0.9).render(30, elevation, [light], 96, samples=1)[0, 0]
 
     middle = np.array([0, 0, radius])
-    origins, rays = camera_rays(30 - STEREO_ANGLE / 2, elevation, middle, 96)
+    camera = camera_at(30 - STEREO_ANGLE / 2, elevation, middle)
+    across = pixel_tangents(96)
+    rays = camera.rays(np.tile(across, 96), np.repeat(across, 96)).T
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    out = origins - middle
-    along = (out * rays).sum(1)
-    root = along**2 - (out**2).sum(1) + radius**2
+    out = camera.origin - middle
+    along = rays @ out
+    root = along**2 - out @ out + radius**2
     hit = root > 0
-    normals = (out[hit] + rays[hit] * (-along[hit] - np.sqrt(root[hit]))[:, None]) / radius
+    normals = (out + rays[hit] * (-along[hit] - np.sqrt(root[hit]))[:, None]) / radius
     a, e = np.radians(30 + light.azimuth), np.radians(light.elevation)
     lamp = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
     sky = light.ambient * (0.75 + 0.25 * normals[:, 2])
@@ -202,12 +204,20 @@ def test_a_toy_stays_within_the_frame(category):
         assert 0.03 < mask.mean() < 0.7
 
 
-@pytest.mark.parametrize("elevation", [14, 91])
-def test_the_horizon_stays_out_of_sight(elevation):
-    with pytest.raises(ValueError, match="elevation must be 15 to 90 degrees"):
+@pytest.mark.parametrize("elevation", [-1, 91])
+def test_cameras_stand_above_the_ground(elevation):
+    with pytest.raises(ValueError, match="elevation must be 0 to 90 degrees"):
         plate_with_post(*LEFT).render(0, elevation, [SKY], SIZE)
-    _, rays = camera_rays(0, LOWEST, np.zeros(3), SIZE)
-    assert rays[:, 2].max() < 0
+
+
+def test_without_a_ground_an_object_is_seen_from_below():
+    scene = plate_with_post(*LEFT)
+    look = Look(SIZE, cameras=1, ground=False)
+    below, above = (scene.photograph(0, e, [SKY], look)[0] for e in (-60, 60))
+    assert toy_pixels(below[0]).any()
+    assert below.mean() != above.mean()
+    with pytest.raises(ValueError, match="elevation must be -90 to 90"):
+        scene.photograph(0, -91, [SKY], look)
 
 
 def test_images_depend_on_nothing_else():

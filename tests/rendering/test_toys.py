@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from objrec.datasets.norb import read_norb
+from objrec.datasets.norb.reading import read_norb
 from objrec.errors import DataError, SettingsError
 from objrec.rendering import CATEGORIES, ToySettings, make_toys, toys
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from objrec.datasets.frame import PoseFrame
 from objrec.errors import Failure
 from objrec.evaluation import measure
 from objrec.evaluation.groups import Outcomes
@@ -12,7 +13,7 @@ class Stand:
     """Stands for the model and for the data set, whose facts alone are asked for."""
 
     kind, name, parameters, device = "energy", "toy-model", 222_000, "cpu"
-    split = "test"
+    split, frame, background = "test", PoseFrame(), ()
 
     def __init__(self, categories, axes, set_name):
         self.categories, self.axes = categories, axes

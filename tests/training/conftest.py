@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, conv2d, pixel_unshuffle
 
 from objrec.datasets import Dataset, open_dataset
-from objrec.datasets.norb import write_norb
+from objrec.datasets.norb.reading import write_norb
 from objrec.training import Recipe
 
 # Balls of each category in the object's frame, seen from the front: x right, y down, z away, then

@@ -37,7 +37,7 @@ def only(**settings):
 
 def augmented(images, poses, settings, searched=AXES, front=0.0, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return Augmentation(settings, searched, front)(images, poses, generator)
+    return Augmentation(settings, searched, front)(images, poses, generator)[:2]
 
 
 def random_batch(batch=16, cameras=2, channels=1, side=12, seed=3):
@@ -119,6 +119,17 @@ def test_a_mirror_image_swaps_the_cameras_and_moves_the_labels(front):
         wanted = ((2 * front - azimuth) % 360, elevation, -roll, scale, -shift_x, shift_y)
         assert now.tolist() == pytest.approx(wanted, abs=1e-4)
     assert 4 < chosen < 28
+
+
+def test_it_says_which_images_are_mirrored():
+    images, before = random_batch(64)
+    augment = Augmentation(only(mirror=True), AXES, 0.0)
+    moved, _, mirrored = augment(images, before, torch.Generator().manual_seed(1))
+    changed = (moved - images).abs().flatten(1).amax(1) > 1e-3
+    assert torch.equal(changed, mirrored)
+    assert 16 < int(mirrored.sum()) < 48
+    still = Augmentation(only(), AXES, 0.0)(images, before, torch.Generator())
+    assert not still.mirrored.any()
 
 
 def test_twice_mirrored_is_as_before():

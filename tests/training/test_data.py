@@ -82,7 +82,7 @@ def test_one_category_is_nothing_to_learn(few):
 
 
 def test_labels_that_are_not_to_be_used_are_dropped(few):
-    latent = loaded(few, latent=("elevation",)).poses
+    latent = loaded(few, pose=("elevation=latent",)).poses
     assert latent[:, INDEX["elevation"]].isnan().all()
     assert not latent[:, AZIMUTH].isnan().any()
     symmetric = loaded(few, symmetric=("duck",)).poses
@@ -96,18 +96,14 @@ def test_labels_that_are_not_to_be_used_are_dropped(few):
     [
         ({}, 90.0),
         ({"front_azimuth": 30.0}, 30.0),
-        ({"latent": ("azimuth",)}, 0.0),
-        ({"relative": ("azimuth",)}, None),
-        ({"relative": ("azimuth",), "front_azimuth": 30.0}, None),
+        ({"pose": ("azimuth=latent",)}, 0.0),
+        ({"pose": ("azimuth=relative",)}, 0.0),
+        ({"pose": ("azimuth=relative",), "front_azimuth": 30.0}, 0.0),
     ],
 )
 def test_what_a_mirror_image_does_to_the_azimuth(few, changes, front):
-    assert (
-        loaded(
-            replace(few, frame=PoseFrame({"azimuth": AxisNote(front=90.0)})), **changes
-        ).front_azimuth
-        == front
-    )
+    described = replace(few, frame=PoseFrame({"azimuth": AxisNote(front=90.0)}))
+    assert loaded(described, **changes).front_azimuth == front
 
 
 @pytest.mark.parametrize("turned", [0.0, 90.0])
@@ -197,7 +193,7 @@ def test_frozen_features_are_those_of_augmented_copies(few, tmp_path, backbone):
     # The same turn, made by hand, gives the same features.
     by_hand = Augmentation(STILL, ("roll",), None)
     by_hand._moved = lambda images, poses, draw: (turned(images, angle), poses)
-    images, _ = by_hand(data.images[[image]] / 255, data.poses[[image]], generator())
+    images = by_hand(data.images[[image]] / 255, data.poses[[image]], generator()).images
     assert torch.allclose(steps[0].inputs[0], stem(images)[0], atol=0.02)
 
     ticks.clear()

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 FINISHED = ["README.md", "config.json", "metrics.csv", "model.safetensors"]
 KINDS = {
     "energy": {},
-    "relative": {"relative": ("azimuth",)},
+    "relative": {"pose": ("azimuth=relative",)},
     "cnn": {"kind": "cnn"},
     "cnn-pose": {"kind": "cnn-pose"},
     "frozen": {"features": "resnet18", "cached_copies": 2},
@@ -184,7 +184,7 @@ def stopped_after(reports, count: int) -> None:
         ({"epochs": 5}, "settings training epochs 3, not 5"),
         ({"margin": 1.0}, r"settings loss margin 4\.0, not 1\.0"),
         ({"kind": "cnn"}, "settings kind energy, not cnn"),
-        ({"latent": ("roll",)}, r"settings pose latent \[\], not \['roll'\]"),
+        ({"pose": ("roll=latent",)}, r"settings pose pose \[\], not \['roll=latent'\]"),
     ],
 )
 def test_other_settings_are_not_resumed(few, tmp_path, recipe, changes, named):

@@ -81,6 +81,34 @@ def test_the_energy_loss_is_the_likelihood_over_answers_and_over_categories(obje
         assert result.predicted[i] == min(energies, key=energies.get)[0]
 
 
+def test_nothing_fits_is_one_more_answer_in_a_single_pose(features):
+    torch.manual_seed(0)
+    settings = ModelSettings(channels=4, volume_channels=3, depth=3)
+    model = EnergyModel(NAMES, SPACE, 1, False, settings, background=True)
+    operators = model.operators()
+    objective = EnergyObjective(model, LossSettings(), AnswerSettings(), operators)
+    labels, poses = torch.tensor([3, 0]), poses_of((float("nan"),) * 2, (300.0, 30.0))
+    result = objective(features[:2], labels, poses)
+    found = model.energies(features[:2], model.warp(operators))
+    nothing = found.nothing[0].item()
+    assert nothing == pytest.approx(model.distance.scale().item() * model.nothing.item())
+    values = found.values.detach().double().view(2, 3, 6, 3)
+    cells = [tuple(c) for c in torch.cartesian_prod(*map(torch.arange, (3, 6, 3))).tolist()]
+    for i in range(2):
+        energies = {cell: float(values[(i, *cell)]) for cell in cells} | {"nothing": nothing}
+        parts = {c: part_of(labels[i], poses[i], *c) for c in cells}
+        parts["nothing"] = "right" if i == 0 else "wrong"
+        right = [cell for cell, part in parts.items() if part == "right"]
+        wrong = [cell for cell, part in parts.items() if part == "wrong"]
+        wanted = loss_by_loop(energies, right, wrong)
+        assert result.terms["answer"][i].item() == pytest.approx(wanted, rel=1e-4)
+        best = min(energies, key=energies.get)
+        assert result.predicted[i] == (3 if best == "nothing" else best[0])
+    assert torch.autograd.grad(result.terms["answer"][0], model.nothing)[0] > 0, "pulled down"
+    result = objective(features[:2], labels, poses)
+    assert torch.autograd.grad(result.terms["answer"][1], model.nothing)[0] < 0, "pushed up"
+
+
 def test_the_energy_loss_reaches_features_and_every_reference(objective, features):
     result = objective(features, LABELS, POSES)
     assert result.maps.shape == (3, 1, 18, 4, 6, 6)

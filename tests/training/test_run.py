@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from objrec import Recognizer
-from objrec.datasets import open_dataset
+from objrec import Recognizer, evaluate
+from objrec.datasets import Dataset, open_dataset
 from objrec.errors import DataError, SettingsError
 from objrec.pose import AXIS, INDEX
 from objrec.training import Recipe, train
@@ -248,9 +248,66 @@ def test_a_turned_image_has_a_turned_roll(toys, tmp_path):
     assert left.mean() - right.mean() > 10
 
 
+@pytest.fixture(scope="module")
+def with_background(toys) -> Dataset:
+    """The training set, in which trees are no objects."""
+    return replace(open_dataset(toys), background=("tree",))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["energy", "cnn"])
+def test_what_background_images_show_is_called_unknown(with_background, toys, tmp_path, kind):
+    recipe = Recipe().replaced(epochs=12, batch_size=32, kind=kind)
+    list(train(with_background, tmp_path / "m", recipe))
+    recognizer = Recognizer.load(tmp_path / "m", device="cpu")
+    assert (recognizer.categories, recognizer.background) == (("duck", "plane"), ("tree",))
+    test = open_dataset(toys, purpose="test")
+    answers = list(recognizer.recognize_many(test))
+    assert all(set(a.energies) == {"duck", "plane"} for a in answers)
+    tree = np.array([sample.category == "tree" for sample in test])
+    unknown = np.array([answer.unknown for answer in answers])
+    assert unknown[tree].mean() > 0.8
+    assert unknown[~tree].mean() < 0.2
+    measured = evaluate(recognizer, replace(test, background=("tree",)))
+    assert measured.categories == ["duck", "plane", "tree"]
+    assert measured.error_rate < 0.15
+
+
+def test_background_is_no_part_of_the_calibration(few, tmp_path, quick):
+    dataset = replace(few, background=("tree",))
+    list(train(dataset, tmp_path / "m", quick(epochs=1), folds=2))
+    recognizer = Recognizer.load(tmp_path / "m")
+    assert recognizer.calibration.objects == 4, "two objects of each of two categories"
+    assert "| nothing fits | tree |" in (tmp_path / "m" / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_relative_azimuths_are_learned_as_well_as_observed_ones(toys, tmp_path):
+    dataset = open_dataset(toys)
+    rng = np.random.default_rng(5)
+    added = {name: rng.uniform(0, 360) for name in np.unique(dataset.objects)}
+    poses = dataset.poses.copy()
+    poses[:, INDEX["azimuth"]] += [added[name] for name in dataset.objects]
+    poses[:, INDEX["azimuth"]] %= 360
+    recipe = Recipe().replaced(
+        epochs=12, batch_size=32, azimuth_step=30.0, pose=("azimuth=relative",)
+    )
+    list(train(replace(dataset, poses=poses), tmp_path / "m", recipe))
+    recognizer = Recognizer.load(tmp_path / "m", device="cpu")
+    assert recognizer.frame.kind("azimuth") == "relative"
+    found = recognizer.training["azimuth_offsets"]
+    for category in recognizer.categories:
+        names = [name for name in added if name.startswith(category)]
+        apart = np.array([found[name] + added[name] for name in names])
+        assert np.abs(AXIS["azimuth"].difference(apart, apart[0])).max() < 15
+    measured = evaluate(recognizer, open_dataset(toys, purpose="test"))
+    assert measured.error_rate < 0.1
+    assert measured.pose["azimuth"]["aligned"]["acc30"] > 0.75
+
+
 # Settings that change what is trained -------------------------------------------------------------
 
-NO_POSE = {"latent": ("azimuth", "elevation")}
+NO_POSE = {"pose": ("azimuth=latent", "elevation=latent")}
 VIEWS = ("azimuth", "elevation")
 
 
@@ -259,7 +316,7 @@ VIEWS = ("azimuth", "elevation")
     [
         ({}, ("azimuth",)),
         (NO_POSE, VIEWS),
-        ({"relative": ("azimuth",)}, ("azimuth",)),
+        ({"pose": ("azimuth=relative",)}, ("azimuth",)),
         ({"symmetric": ("tree",)}, ("azimuth",)),
         ({"references": "planar"}, ("azimuth",)),
         ({"references": "planar", **NO_POSE}, ()),

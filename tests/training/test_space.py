@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from objrec.datasets.frame import PoseFrame
 from objrec.pose import AXES, INDEX
 from objrec.training.settings import PoseSettings
 from objrec.training.space import choose_space
@@ -23,7 +24,8 @@ def views(azimuths, elevations):
 
 
 def space_of(poses, references="volume", **settings):
-    return choose_space(poses, PoseSettings(**settings), references)
+    settings = PoseSettings(**settings)
+    return choose_space(poses, settings, references, settings.frame(PoseFrame()))
 
 
 RENDER5 = views(np.arange(0, 360, 20), np.arange(30, 71, 5))
@@ -110,16 +112,15 @@ def test_an_axis_without_labels_is_latent_beside_a_labelled_one():
     assert space.values["elevation"] == (15, 35, 55) and len(space.values["azimuth"]) == 36
 
 
-def test_labels_that_are_not_to_be_used_are_not():
-    assert space_of(views([0, 20], [30, 40]), latent=("azimuth",)).shape == (18, 2)
-    assert space_of(views([0, 20], [30, 40]), "planar", latent=("azimuth",)).axes == ("elevation",)
-    rolled = poses_of(azimuth=np.zeros(3), roll=[-10, 0, 10])
-    assert "roll" in space_of(rolled).axes
-    assert "roll" not in space_of(rolled, latent=("roll",)).axes
+def test_without_azimuth_labels_views_all_round_are_searched():
+    unused = views([0, 20], [30, 40])
+    unused[:, INDEX["azimuth"]] = np.nan
+    assert space_of(unused).shape == (18, 2)
+    assert space_of(unused, "planar").axes == ("elevation",)
 
 
 def test_relative_azimuths_need_the_whole_round():
-    space = space_of(views([0, 20, 40], [30, 40]), relative=("azimuth",))
+    space = space_of(views([0, 20, 40], [30, 40]), pose=("azimuth=relative",))
     assert space.values["azimuth"] == tuple(np.arange(0.0, 360, 20))
 
 

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import click
 
-from objrec.cli.data.export import export
+from objrec.cli.data.check import check
+from objrec.cli.data.convert import convert
 from objrec.cli.data.info import info
 from objrec.cli.data.make_toys import make_toys
+from objrec.cli.data.merge import merge
+from objrec.cli.data.split import split
 from objrec.cli.groups import VerbGroup
 
 
 @click.group("data", cls=VerbGroup)
 def data() -> None:
-    """Look at data sets, make toys, export images.
+    """Look at data sets, check and convert them, make new ones.
 
     \b
     Examples:
       objrec data info photos/
-      objrec data export data/toys out/samples --count 20
+      objrec data split photos/ out/split --test 0.2
     """  # noqa: D301
 
 
 for verb in (
     info,
-    export,
+    check,
+    convert,
+    split,
+    merge,
     make_toys,
 ):
     data.add_command(verb)

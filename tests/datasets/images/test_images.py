@@ -110,9 +110,16 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         read_image(tmp_path)
 
 
-def test_float_pixels_are_refused(tmp_path):
-    path = saved(tmp_path / "a.tiff", Image.fromarray(np.zeros((4, 4), np.float32)))
-    with pytest.raises(DataError, match=r"a\.tiff: has float32 pixels; save it with 8 or 16"):
+def test_float_pixels_reach_from_0_to_1(tmp_path):
+    ramp = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
+    path = saved(tmp_path / "a.tiff", Image.fromarray(ramp))
+    np.testing.assert_array_equal(read_image(path), np.rint(ramp * 255))
+
+
+@pytest.mark.parametrize("value", [213.0, np.nan, -1.0])
+def test_floats_without_a_known_range_are_refused(tmp_path, value):
+    path = saved(tmp_path / "a.tiff", Image.fromarray(np.full((4, 4), value, np.float32)))
+    with pytest.raises(DataError, match=r"a\.tiff: "):
         read_image(path)
 
 

@@ -1,4 +1,4 @@
-"""Use a trained model: images → category, pose, energies and other hypotheses.
+"""The recogniser: a model made ready once, and the questions it answers.
 
 A `Recognizer` is made once per model: it warps the references once and keeps them. Every method
 is a pure question; nothing that is asked changes what is answered next.
@@ -7,19 +7,20 @@ is a pure question; nothing that is asked changes what is answered next.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from objrec.datasets import Sample, read_image
+from objrec.datasets.frame import PoseFrame
 from objrec.energy.energies import Energies, Hypotheses
 from objrec.errors import DataError, Failure, SettingsError
 from objrec.pose import Pose, PoseSpace
 from objrec.preprocessing import Preprocessing, as_image_batch
+from objrec.recognizer.recognition import Hypothesis, Original, Recognition
 from objrec.saving import Calibration, SavedModel, load_model, shipped_model
 
 Image = str | Path | tuple[str | Path, ...] | Sample | np.ndarray | torch.Tensor
@@ -27,59 +28,12 @@ Image = str | Path | tuple[str | Path, ...] | Sample | np.ndarray | torch.Tensor
 or V x H x W x C for several cameras, uint8 or float in [0, 1]."""
 
 
-@dataclass(frozen=True)
-class Hypothesis:
-    """One answer: a category in a pose, and how badly it fits."""
-
-    category: str
-    pose: Pose
-    energy: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {"category": self.category, "energy": self.energy, "pose": self.pose.to_dict()}
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """What a model says about one image.
-
-    Attributes:
-        source: The file, or None for pixels.
-        category: The category of lowest energy.
-        pose: Its pose; only the axes that the model answers.
-        energy: The lowest energy: low where the image fits.
-        energies: Category → its lowest energy over all poses.
-        probabilities: Category → Gibbs probability exp(-beta E) / sum, at the calibrated beta.
-        hypotheses: Distinct answers, best first; the first is the answer itself.
-        unknown: Whether the energy is above the calibrated threshold; None if not calibrated.
-    """
+class _Opened(NamedTuple):
+    """An image's name, what the network takes of it, (V, C, S, S) uint8, and what it was."""
 
     source: str | None
-    category: str
-    pose: Pose
-    energy: float
-    energies: dict[str, float]
-    probabilities: dict[str, float]
-    hypotheses: tuple[Hypothesis, ...]
-    unknown: bool | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as ``classify --json`` prints them."""
-        return {
-            "file": self.source,
-            "category": self.category,
-            "energy": self.energy,
-            "energies": self.energies,
-            "probabilities": self.probabilities,
-            "pose": self.pose.to_dict(),
-            "hypotheses": [hypothesis.to_dict() for hypothesis in self.hypotheses],
-            "unknown": self.unknown,
-        }
-
-    def __str__(self) -> str:
-        pose = f" at {self.pose}" if self.pose.to_dict() else ""
-        return f"{self.category}{pose} (energy {self.energy:.3g})"
+    pixels: torch.Tensor
+    original: Original
 
 
 class Recognizer:
@@ -104,6 +58,8 @@ class Recognizer:
         self.preprocessing: Preprocessing = saved.preprocessing
         self.calibration: Calibration | None = saved.calibration
         self.training = saved.training
+        self.frame: PoseFrame = saved.frame
+        self.background: tuple[str, ...] = saved.background
         with torch.inference_mode():
             self._prepared = self.network.prepare()
 
@@ -150,11 +106,7 @@ class Recognizer:
             DataError: The image cannot be read, or has another number of cameras.
             ValueError: Pixels of a shape or type that no image has.
         """
-        source, pixels = self._preprocessed(image)
-        answers = self.recognize_batch(
-            pixels[None], refine=refine, hypotheses=hypotheses, sources=[source]
-        )
-        return answers[0]
+        return self._answered([self._preprocessed(image)], refine, hypotheses)[0]
 
     def recognize_many(
         self,
@@ -176,15 +128,7 @@ class Recognizer:
         while chunk := list(islice(waiting, batch_size)):
             opened = [self._opened(image) for image in chunk]
             good = [item for item in opened if not isinstance(item, Failure)]
-            answers: Iterator[Recognition] = iter(())
-            if good:
-                batch = torch.stack([pixels for _, pixels in good])
-                sources = [source for source, _ in good]
-                answers = iter(
-                    self.recognize_batch(
-                        batch, refine=refine, hypotheses=hypotheses, sources=sources
-                    )
-                )
+            answers = iter(self._answered(good, refine, hypotheses) if good else ())
             for item in opened:
                 yield item if isinstance(item, Failure) else next(answers)
 
@@ -196,6 +140,7 @@ class Recognizer:
         refine: bool = True,
         hypotheses: int = 3,
         sources: Sequence[str | None] | None = None,
+        originals: Sequence[Original | None] | None = None,
     ) -> list[Recognition]:
         """Recognise images that are preprocessed already.
 
@@ -204,11 +149,13 @@ class Recognizer:
             refine: Whether poses leave the grid of the pose space.
             hypotheses: How many distinct answers to return for each.
             sources: B names to note in the answers.
+            originals: What the B images were before preprocessing, likewise.
         """
         features = self._features(images)
         energies = self.network.energies(features, self._prepared)
         found = self.network.hypotheses(features, energies, hypotheses, refined=refine)
-        return self._recognitions(energies, found, sources or [None] * len(images))
+        nobody = [None] * len(images)
+        return self._recognitions(energies, found, sources or nobody, originals or nobody)
 
     @torch.inference_mode()
     def energies(self, images: Image | Sequence[Image]) -> Energies:
@@ -222,14 +169,23 @@ class Recognizer:
             pixels = [self.preprocessing.images(sample) for sample in samples]
         else:
             listed = images if isinstance(images, list) else [images]
-            pixels = [self._preprocessed(image)[1] for image in listed]
+            pixels = [self._preprocessed(image).pixels for image in listed]
         batch = torch.stack(pixels)
         return self.network.energies(self._features(batch), self._prepared)
+
+    def _answered(self, opened: list[_Opened], refine: bool, hypotheses: int) -> list[Recognition]:
+        return self.recognize_batch(
+            torch.stack([image.pixels for image in opened]),
+            refine=refine,
+            hypotheses=hypotheses,
+            sources=[image.source for image in opened],
+            originals=[image.original for image in opened],
+        )
 
     def _features(self, images: torch.Tensor) -> torch.Tensor:
         return self.network.extractor(self.preprocessing.normalised(images.to(self.device)))
 
-    def _opened(self, image: Image | Failure) -> tuple[str | None, torch.Tensor] | Failure:
+    def _opened(self, image: Image | Failure) -> _Opened | Failure:
         if isinstance(image, Failure):
             return image
         source = _source(image) or "image"
@@ -238,11 +194,11 @@ class Recognizer:
         except (DataError, ValueError) as error:
             return Failure(source, str(error).removeprefix(f"{source}: "))
 
-    def _preprocessed(self, image: Image) -> tuple[str | None, torch.Tensor]:
-        """Return the image's name, and what the network takes of it, (V, C, S, S) uint8."""
+    def _preprocessed(self, image: Image) -> _Opened:
         source, pixels = self._pixels(image)
+        original = Original(pixels.shape[2], pixels.shape[1], colour=pixels.ndim == 4)
         try:
-            return source, self.preprocessing.images(pixels)
+            return _Opened(source, self.preprocessing.images(pixels), original)
         except DataError as error:
             raise DataError(f"{source or 'image'}: {error}") from error
 
@@ -263,13 +219,25 @@ class Recognizer:
         return source, np.stack(cameras)
 
     def _recognitions(
-        self, energies: Energies, found: Hypotheses, sources: Sequence[str | None]
+        self,
+        energies: Energies,
+        found: Hypotheses,
+        sources: Sequence[str | None],
+        originals: Sequence[Original | None],
     ) -> list[Recognition]:
         per_category = energies.per_category().float()
         beta = self.calibration.beta if self.calibration else 1.0
         probabilities = torch.softmax(-beta * per_category, dim=1).tolist()
         names = self.categories
-        rows = zip(sources, per_category.tolist(), probabilities, _hypotheses(found), strict=True)
+        rows = zip(
+            sources,
+            originals,
+            per_category.tolist(),
+            probabilities,
+            self._hypotheses(found),
+            self._unknown(energies),
+            strict=True,
+        )
         return [
             Recognition(
                 source=source,
@@ -279,26 +247,38 @@ class Recognizer:
                 energies=dict(zip(names, values, strict=True)),
                 probabilities=dict(zip(names, likely, strict=True)),
                 hypotheses=answers,
-                unknown=self._unknown(answers[0].energy),
+                unknown=unknown,
+                original=original,
             )
-            for source, values, likely, answers in rows
+            for source, original, values, likely, answers, unknown in rows
         ]
 
-    def _unknown(self, energy: float) -> bool | None:
-        return energy > self.calibration.threshold if self.calibration else None
+    def _hypotheses(self, found: Hypotheses) -> list[tuple[Hypothesis, ...]]:
+        """Return the finite hypotheses of each image as plain values."""
+        rows = zip(found.energy.tolist(), found.category.tolist(), found.pose.tolist(), strict=True)
+        return [
+            tuple(
+                self._hypothesis(found.categories[k], Pose.from_vector(pose, found.axes), energy)
+                for energy, k, pose in zip(*row, strict=True)
+                if energy != float("inf")
+            )
+            for row in rows
+        ]
 
+    def _hypothesis(self, category: str, pose: Pose, energy: float) -> Hypothesis:
+        return Hypothesis(category, pose, energy, symmetric=category in self.frame.symmetric)
 
-def _hypotheses(found: Hypotheses) -> list[tuple[Hypothesis, ...]]:
-    """Return the finite hypotheses of each image as plain values."""
-    rows = zip(found.energy.tolist(), found.category.tolist(), found.pose.tolist(), strict=True)
-    return [
-        tuple(
-            Hypothesis(found.categories[k], Pose.from_vector(pose, found.axes), energy)
-            for energy, k, pose in zip(*row, strict=True)
-            if energy != float("inf")
-        )
-        for row in rows
-    ]
+    def _unknown(self, energies: Energies) -> list[bool | None]:
+        """Say of each image whether nothing fits it; None where the model cannot say."""
+        lowest = energies.per_category().amin(dim=1)
+        unknown = torch.zeros_like(lowest, dtype=torch.bool)
+        if energies.nothing is None and self.calibration is None:
+            return [None] * len(energies)
+        if energies.nothing is not None:
+            unknown |= energies.nothing < lowest
+        if self.calibration is not None:
+            unknown |= lowest > self.calibration.threshold
+        return unknown.tolist()
 
 
 def _source(image: Image) -> str | None:

@@ -1,0 +1,141 @@
+"""The tags of a TIFF or BigTIFF: how large a page is, and what its numbers mean.
+
+No pixels are decoded here.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from objrec.datasets.images.depths import Depth
+from objrec.errors import DataError
+
+WIDTH, HEIGHT, _BITS, COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+ORIENTATION, _SAMPLES, _PLANAR, _EXTRA, _FORMAT = 274, 277, 284, 338, 339
+# Of samples: unsigned in 280 and 281, of the samples' own type in 340 and 341.
+_LOW, _HIGH, _OWN_LOW, _OWN_HIGH = 280, 281, 340, 341
+_PLACES = {273: 279, 324: 325}  # of strips and of tiles, each with the numbers of bytes
+_WANTED = frozenset(
+    {WIDTH, HEIGHT, _BITS, COMPRESSION, _PHOTOMETRIC, ORIENTATION, _SAMPLES, _PLANAR, _EXTRA}
+    | {_FORMAT, _LOW, _HIGH, _OWN_LOW, _OWN_HIGH, *_PLACES, *_PLACES.values()}
+)
+_TYPES = dict(zip((1, 3, 4, 6, 8, 9, 11, 12, 13, 16, 17, 18), "BHIbhifdIQqQ", strict=True))
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+_DEFLATE = (8, 32946)
+
+Tags = Mapping[int, tuple]
+
+
+def read_tags(data: bytes, most: int = 1) -> list[Tags]:
+    """Read the tags that matter here, page by page.
+
+    Args:
+        data: The file.
+        most: Pages to look at.
+
+    Returns:
+        Tag → its numbers, for each page.
+
+    Raises:
+        ValueError, struct.error: The file is damaged.
+    """
+    order = "<" if data.startswith(b"II") else ">"
+    big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    word = order + ("Q" if big else "I")
+    place = struct.unpack_from(word, data, 8 if big else 4)[0]
+    pages, seen = [], set()
+    while place and place not in seen and len(pages) < most:
+        seen.add(place)
+        count = struct.unpack_from(order + ("Q" if big else "H"), data, place)[0]
+        start, size = place + (8 if big else 2), (20 if big else 12)
+        entries = range(start, start + size * min(count, 65535), size)
+        pages.append(dict(filter(None, (_entry(data, at, order, big) for at in entries))))
+        place = struct.unpack_from(word, data, start + size * count)[0]
+    return pages
+
+
+def _entry(data: bytes, at: int, order: str, big: bool) -> tuple[int, tuple] | None:
+    tag, type_, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, at)
+    if tag not in _WANTED or type_ not in _TYPES or not count:
+        return None
+    kind = f"{order}{min(count, len(data))}{_TYPES[type_]}"
+    at += 12 if big else 8
+    if struct.calcsize(kind) > (8 if big else 4):
+        at = struct.unpack_from(order + ("Q" if big else "I"), data, at)[0]
+    return tag, struct.unpack_from(kind, data, at)
+
+
+def tiff_depth(tags: Tags, path: str | Path) -> Depth | None:
+    """Return what the numbers mean; None for at most 8 unsigned bits a channel.
+
+    Raises:
+        DataError: They mean nothing that can be shown, or are stored in a way that is not read.
+    """
+    bits, format_ = max(tags.get(_BITS, (1,))), tags.get(_FORMAT, (_UNSIGNED,))[0]
+    if bits <= 8 and format_ not in (_SIGNED, _FLOAT):
+        return None
+    _check_layout(tags, bits, format_, path)
+    low, high, stated = _range(tags, bits, format_, path)
+    extra = tags.get(_EXTRA, ())
+    return Depth(
+        low=low,
+        high=high,
+        stated=stated,
+        white_is_low=tags.get(_PHOTOMETRIC) == (0,),
+        # A fourth channel that is said to mean nothing in particular is no alpha.
+        ignores_fourth=extra[:1] == (0,),
+        premultiplied=extra[:1] == (1,),
+    )
+
+
+def _check_layout(tags: Tags, bits: int, format_: int, path: str | Path) -> None:
+    samples = tags.get(_SAMPLES, (1,))[0]
+    advice = f"save it as PNG, or with 8 bits a channel (it has {bits})"
+    if samples not in (1, 3, 4) or tags.get(_PHOTOMETRIC, (1,))[0] > 2:
+        raise DataError(f"{path}: is neither gray nor RGB; {advice}")
+    if samples > 1 and tags.get(_PLANAR) == (2,):
+        raise DataError(f"{path}: stores each colour by itself; {advice}")
+    if bits not in ((32, 64) if format_ == _FLOAT else (8, 16, 32)):
+        word = "float" if format_ == _FLOAT else "integer"
+        raise DataError(f"{path}: has {bits}-bit {word} pixels; save it with 8 or 16 bits")
+
+
+def _range(tags: Tags, bits: int, format_: int, path: str | Path) -> tuple[float, float, str]:
+    """Return black, white, and the name of the tag that says so."""
+    for lows, highs, name in (
+        (_OWN_LOW, _OWN_HIGH, "SMaxSampleValue"),
+        (_LOW, _HIGH, "MaxSampleValue"),
+    ):
+        low, high = min(tags.get(lows, (0,))), max(tags.get(highs, (0,)))
+        if highs in tags and low < high:
+            return float(low), float(high), name
+    if format_ == _FLOAT:
+        return 0.0, 1.0, ""
+    if bits == 16 and format_ != _SIGNED:
+        return 0.0, 65535.0, ""
+    raise DataError(
+        f"{path}: has {bits}-bit integers and states no range (SMaxSampleValue); save it with 8 or "
+        "16 unsigned bits a channel"
+    )
+
+
+def has_whole_strips(tags: Tags, data: bytes, limit: int) -> bool:
+    """Whether the checksums of deflated strips or tiles are right; libtiff leaves them unread.
+
+    Args:
+        tags: Of the page.
+        data: The file.
+        limit: Bytes that a strip can have at most.
+    """
+    if tags.get(COMPRESSION, (1,))[0] not in _DEFLATE:
+        return True
+    for places, sizes in _PLACES.items():
+        for start, size in zip(tags.get(places, ()), tags.get(sizes, ()), strict=True):
+            inflating = zlib.decompressobj()
+            inflating.decompress(data[start : start + size], limit)
+            if not inflating.eof:
+                return False
+    return True
