@@ -17,6 +17,7 @@ from objrec.cli.classify import classify
 from objrec.cli.data import data
 from objrec.cli.evaluate import evaluate
 from objrec.cli.groups import VerbGroup
+from objrec.cli.render import render
 from objrec.cli.train import train
 from objrec.errors import ObjrecError
 
@@ -48,7 +49,7 @@ def cli() -> None:
     """  # noqa: D301  (\b is click's mark for lines to keep as they are)
 
 
-for verb in (train, classify, evaluate, data):
+for verb in (train, classify, evaluate, data, render):
     cli.add_command(verb)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from objrec.datasets.agreement import Agreement, Labelled, agree
 from objrec.datasets.converting import (
     FOLDER,
     NORB,
@@ -27,7 +28,6 @@ from objrec.datasets.labels import SPLIT_NAMES
 from objrec.datasets.norb.reading import find_norb
 from objrec.datasets.opening import checked_folder, list_splits, open_dataset
 from objrec.datasets.sample import Dataset, concatenated
-from objrec.datasets.turntable.frames import Agreement, Labelled, agree
 from objrec.datasets.writing import check_apart, check_free, new_folder
 from objrec.errors import DataError
 

@@ -9,21 +9,17 @@ by ``--help`` too, where the extra ``render`` is not installed.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from objrec.errors import SettingsError
 from objrec.options import Settings, option
+from objrec.rendering.workers import check_renderer, mapper
 
 CATEGORIES = ("airplane", "animal", "boat", "car", "chair", "cup")
 RECORD = "toys.json"
@@ -141,17 +137,9 @@ def make_toys(
     from objrec.datasets.writing import check_free
 
     check_free(out, force=force)
-    _check_renderer()
+    check_renderer()
     rendered = list(_rendered(settings, workers, on_progress))
     _write(out, settings, rendered, force)
-
-
-def _check_renderer() -> None:
-    for package in ("trimesh", "embreex"):
-        if importlib.util.find_spec(package) is None:
-            raise SettingsError(
-                f"rendering: {package} is not installed; pip install 'objrec[render]'"
-            )
 
 
 @dataclass(frozen=True)
@@ -172,7 +160,7 @@ def _rendered(
     tasks = [(name, i) for name in settings.categories for i in range(instances)]
     total = sum(len(views_of(settings, instance)) for _, instance in tasks)
     done = 0
-    with _mapper(workers) as run:
+    with mapper(workers) as run:
         results = run(partial(render_toy, settings), *zip(*tasks, strict=True))
         for (name, instance), (images, info) in zip(tasks, results, strict=True):
             done += len(images)
@@ -180,25 +168,6 @@ def _rendered(
                 on_progress(done, total)
             training = instance < settings.train_instances
             yield _Rendered(settings.categories.index(name), training, images, info)
-
-
-@contextmanager
-def _mapper(workers: int) -> Iterator[Callable[..., Iterable]]:
-    """Give `map`, or its counterpart over worker processes."""
-    if workers <= 1:
-        yield map
-        return
-    # Fresh processes: a forked copy of a process with running threads (torch) may hang.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_interrupts)
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the main process, which stops the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write(out: Path, settings: ToySettings, rendered: list[_Rendered], force: bool) -> None:

@@ -1,6 +1,7 @@
 """The toy set: its settings, its files, and the set that ships with the project."""
 
 import dataclasses
+import importlib.util
 import json
 import subprocess
 import sys
@@ -99,9 +100,9 @@ class TestMaking:
 
 @pytest.mark.parametrize("package", ["trimesh", "embreex"])
 def test_a_missing_package_is_named(tmp_path, monkeypatch, package):
-    find = toys.importlib.util.find_spec
+    find = importlib.util.find_spec
     monkeypatch.setattr(
-        toys.importlib.util, "find_spec", lambda name: None if name == package else find(name)
+        importlib.util, "find_spec", lambda name: None if name == package else find(name)
     )
     with pytest.raises(SettingsError, match=rf"{package} is not installed; pip install 'objrec"):
         make_toys(tmp_path / "set", SMALL)

@@ -6,6 +6,7 @@ import click
 
 from objrec.cli.data.check import check
 from objrec.cli.data.convert import convert
+from objrec.cli.data.from_turntable import from_turntable
 from objrec.cli.data.info import info
 from objrec.cli.data.make_toys import make_toys
 from objrec.cli.data.merge import merge
@@ -30,6 +31,7 @@ for verb in (
     convert,
     split,
     merge,
+    from_turntable,
     make_toys,
 ):
     data.add_command(verb)

@@ -61,7 +61,7 @@ def _about_splits(facts: Facts) -> Iterator[str]:
     if len(facts.splits) == 1:
         yield (
             "There is no test split: keep some objects for it with "
-            f"'objrec data split {shlex.quote(facts.path)} --out …', or results mean little."
+            f"'objrec data split {shlex.quote(facts.path)} OUT', or results mean little."
         )
 
 

@@ -1,5 +1,5 @@
 """From a turntable: frames of an object that turns become a labelled set with relative azimuth.
 
-`objrec.datasets.turntable.making` does it, `angles` gives every frame its azimuth, `looking` finds
-the object, `joining` adds an object to a set that is there, `sheet` draws the crops to be checked.
+`making` does it: `video` reads the frames, `angles` gives each its azimuth, `looking` finds the
+object, `joining` puts the images into a new set or one that is there, `sheet` draws the crops.
 """

@@ -1,0 +1,171 @@
+"""Putting the views of an object into a new set, or into one that is there.
+
+A set that is there loses nothing when this fails: its labels.csv is replaced at the very end, by
+one with more rows, and files that no row names are removed again.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from objrec.datasets import labels
+from objrec.datasets.description import SetDescription, read_description
+from objrec.datasets.frame import PoseFrame
+from objrec.datasets.naming import safe_name
+from objrec.datasets.opening import checked_folder
+from objrec.datasets.writing import (
+    check_free,
+    label_cells,
+    labels_file,
+    new_folder,
+    write_description,
+    write_image,
+    write_labels,
+)
+from objrec.errors import DataError
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class View:
+    """One image: of which object, what its file is called, its pose (6,), its pixels."""
+
+    instance: str
+    name: str
+    pose: np.ndarray
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What is to be added.
+
+    Attributes:
+        category: Of all the views.
+        frame: How their poses are meant.
+        views: Read as they are written.
+    """
+
+    category: str
+    frame: PoseFrame
+    views: Iterable[View]
+
+
+def check_addition(
+    out: Path,
+    category: str,
+    instances: Sequence[str],
+    frame: PoseFrame,
+    *,
+    add: bool,
+    force: bool,
+) -> None:
+    """Refuse what could not be written, before any frame is read.
+
+    Raises:
+        DataError: The folder is in use; or, with `add`, is no such set, means azimuths otherwise,
+            or has an object of that name.
+    """
+    if not add:
+        check_free(out, force=force)
+        return
+    checked_folder(out)
+    if not labels_file(out).is_file():
+        raise DataError(
+            f"{out}: has no {labels.FILE_NAME}, so nothing can be added; leave out --add"
+        )
+    theirs, ours = (f.kind("azimuth") for f in (read_description(out).frame, frame))
+    if theirs != ours:
+        raise DataError(
+            f"{out}: its azimuths are {theirs}, those to be added {ours}; "
+            "give --start for both or for none"
+        )
+    there = {(row["category"], row.get("instance", "")) for row in _rows(out)}
+    for instance in instances:
+        if (category, instance) in there:
+            raise DataError(
+                f"{out}: has {category} '{instance}' already; name the new one with --instance"
+            )
+
+
+def add_object(out: Path, addition: Addition, *, add: bool, force: bool) -> int:
+    """Write the views; return how many.
+
+    Raises:
+        DataError: The set cannot be written.
+    """
+    if not add:
+        with new_folder(out, force=force) as folder:
+            rows = _written(folder, addition)
+            write_labels(labels_file(folder), rows)
+            description = SetDescription(frame=addition.frame)
+            write_description(folder, description, norb=False)
+        return len(rows)
+    before = _rows(out)
+    waiting = out / f".{safe_name(addition.category)}-new"
+    with new_folder(waiting, force=True) as folder:
+        rows = _written(folder, addition)
+    return _joined(out, waiting, before, rows)
+
+
+def _joined(out: Path, waiting: Path, before: list[Row], rows: list[Row]) -> int:
+    """Move the waiting images into the set, then say so in labels.csv."""
+    try:
+        moved = _moved(out, waiting, rows)
+        partial = out / f".{labels.FILE_NAME}.partial"
+        write_labels(partial, [*before, *moved])
+        partial.replace(labels_file(out))
+    except OSError as error:
+        raise DataError(f"{out}: cannot be added to ({error.strerror}); check the disk") from error
+    finally:
+        shutil.rmtree(waiting, ignore_errors=True)
+    return len(rows)
+
+
+def _moved(out: Path, waiting: Path, rows: list[Row]) -> list[Row]:
+    """Give every file a name that is free in the set."""
+    folders: dict[str, str] = {}
+    for row in rows:
+        parent = str(Path(row["file"]).parent)
+        if parent not in folders:
+            number, wanted = 1, parent
+            while (out / wanted).exists():
+                number += 1
+                wanted = f"{parent}-{number}"
+            folders[parent] = wanted
+            (out / wanted).parent.mkdir(parents=True, exist_ok=True)
+            (waiting / parent).rename(out / wanted)
+    return [
+        {**row, "file": f"{folders[str(Path(row['file']).parent)]}/{Path(row['file']).name}"}
+        for row in rows
+    ]
+
+
+def _written(folder: Path, addition: Addition) -> list[Row]:
+    rows = []
+    for view in addition.views:
+        file = f"{safe_name(addition.category)}/{safe_name(view.instance)}/{view.name}.png"
+        write_image(folder / file, view.pixels)
+        cells = label_cells(addition.category, view.pose, {"instance": view.instance})
+        rows.append({"file": file, **cells})
+    return rows
+
+
+def _rows(out: Path) -> list[Row]:
+    """Read labels.csv as it stands; what is wrong with it is said as everywhere."""
+    labels.read_labels(labels_file(out))
+    with labels_file(out).open(encoding="utf-8-sig", newline="") as file:
+        rows = [{k: v for k, v in row.items() if k} for row in csv.DictReader(file)]
+    if not all(row.get("file") and row.get("category") for row in rows):
+        raise DataError(
+            f"{labels_file(out)}: is not as objrec writes it; save it with commas, or make a new "
+            "set and merge the two"
+        )
+    return rows
