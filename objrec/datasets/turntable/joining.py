@@ -117,35 +117,38 @@ def add_object(out: Path, addition: Addition, *, add: bool, force: bool) -> int:
 
 def _joined(out: Path, waiting: Path, before: list[Row], rows: list[Row]) -> int:
     """Move the waiting images into the set, then say so in labels.csv."""
+    parents = dict.fromkeys(str(Path(row["file"]).parent) for row in rows)
+    places = {parent: _free_place(out, parent) for parent in parents}
+    joined = False
     try:
-        moved = _moved(out, waiting, rows)
+        for parent, place in places.items():
+            (out / place).parent.mkdir(parents=True, exist_ok=True)
+            (waiting / parent).rename(out / place)
+        moved = [{**row, "file": _moved(row["file"], places)} for row in rows]
         partial = out / f".{labels.FILE_NAME}.partial"
         write_labels(partial, [*before, *moved])
         partial.replace(labels_file(out))
+        joined = True
     except OSError as error:
         raise DataError(f"{out}: cannot be added to ({error.strerror}); check the disk") from error
     finally:
         shutil.rmtree(waiting, ignore_errors=True)
+        for place in places.values() if not joined else ():
+            shutil.rmtree(out / place, ignore_errors=True)
     return len(rows)
 
 
-def _moved(out: Path, waiting: Path, rows: list[Row]) -> list[Row]:
-    """Give every file a name that is free in the set."""
-    folders: dict[str, str] = {}
-    for row in rows:
-        parent = str(Path(row["file"]).parent)
-        if parent not in folders:
-            number, wanted = 1, parent
-            while (out / wanted).exists():
-                number += 1
-                wanted = f"{parent}-{number}"
-            folders[parent] = wanted
-            (out / wanted).parent.mkdir(parents=True, exist_ok=True)
-            (waiting / parent).rename(out / wanted)
-    return [
-        {**row, "file": f"{folders[str(Path(row['file']).parent)]}/{Path(row['file']).name}"}
-        for row in rows
-    ]
+def _free_place(out: Path, parent: str) -> str:
+    """Return a folder that does not exist in the set yet."""
+    number, wanted = 1, parent
+    while (out / wanted).exists():
+        number += 1
+        wanted = f"{parent}-{number}"
+    return wanted
+
+
+def _moved(file: str, places: dict[str, str]) -> str:
+    return f"{places[str(Path(file).parent)]}/{Path(file).name}"
 
 
 def _written(folder: Path, addition: Addition) -> list[Row]:
