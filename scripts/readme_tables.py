@@ -1,4 +1,4 @@
-"""Write the tables of README.md between their markers, from scripts/results/*.json.
+"""Write the tables of README.md and the guide between their markers, from scripts/results/*.json.
 
     python scripts/readme_tables.py            rewrite README.md
     python scripts/readme_tables.py --check    exit 1 if README.md does not match the results
@@ -28,11 +28,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true")
     checked = parser.parse_args().check
-    old = README.read_text(encoding="utf-8")
-    new = with_tables(old)
-    if checked and new != old:
-        sys.exit("README.md: its tables are not those of scripts/results; run this script")
-    README.write_text(new, encoding="utf-8")
+    for page in PAGES:
+        old = page.read_text(encoding="utf-8")
+        new = with_tables(old)
+        if checked and new != old:
+            sys.exit(f"{page}: its tables are not those of scripts/results; run this script")
+        page.write_text(new, encoding="utf-8")
 
 
 def with_tables(text: str) -> str:
@@ -92,11 +93,52 @@ def refinement_table() -> Iterable[str]:
         )
 
 
+def pose_label_table() -> Iterable[str]:
+    """Return what labels of the training set are worth: error and azimuth on the test objects."""
+    yield (
+        "| set | azimuth labels in training | error (each seed) | azimuth within 30° "
+        "| after one offset a category | offsets within 10° |"
+    )
+    yield "|---|---|---:|---:|---:|---:|"
+    rows = [row for row in _read("quality.json") if _is_whole(row)]
+    rows = [{**row, "labels": "whole", **_aligned_unknown(row)} for row in rows]
+    for (name, labels), group in _grouped(
+        rows + _read("pose-labels.json"), "set", "labels"
+    ).items():
+        errors = ", ".join(f"{100 * row['error_rate']:.1f}" for row in group)
+        yield (
+            f"| {name} | {labels} | {100 * _mean(row['error_rate'] for row in group):.1f} % "
+            f"({errors}) | {'–' if labels == 'relative' else _percent(group, 'azimuth_acc30')} "
+            f"| {_percent(group, 'azimuth_acc30_aligned')} | {_offsets(group)} |"
+        )
+
+
+def _is_whole(row: dict[str, Any]) -> bool:
+    """Whether a row of the quality table stands for whole labels: those of render5 do."""
+    return row["set"] == "render5" and (row["kind"], row["features"]) == ("energy", "small")
+
+
+def _aligned_unknown(row: dict[str, Any]) -> dict[str, Any]:
+    return {"azimuth_acc30": row["pose"]["azimuth"]["acc30"], "azimuth_acc30_aligned": None}
+
+
+def _percent(rows: list[dict[str, Any]], key: str) -> str:
+    found = [row[key] for row in rows if row[key] is not None]
+    return f"{100 * _mean(found):.0f} %" if found else "–"
+
+
+def _offsets(rows: list[dict[str, Any]]) -> str:
+    errors = [error for row in rows for error in row.get("offset_errors", {}).values()]
+    return f"{sum(error <= 10 for error in errors)} of {len(errors)}" if errors else "–"
+
+
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "quality": quality_table,
     "losses": loss_table,
     "refinement": refinement_table,
+    "pose-labels": pose_label_table,
 }
+PAGES = (README, ROOT / "docs" / "your-own-images.md")
 
 
 def _read(name: str) -> list[dict[str, Any]]:

@@ -88,6 +88,8 @@ def _row(
 
 def _cells(pose: Pose, axes: list[str]) -> list[str]:
     values = pose.to_dict()
+    if "azimuth" in values:  # 359.7 rounds to 0, not to 360
+        values["azimuth"] = round(values["azimuth"]) % 360
     return [_SHOWN.get(a, "{:+.2f}").format(values[a]) if a in values else "" for a in axes]
 
 

@@ -43,7 +43,7 @@ def render(
     settings: RenderSettings,
     **choices: Any,
 ) -> int:
-    """Render meshes from many sides, as a data set with known poses.
+    """Render meshes as a data set with known poses.
 
     MESHES is a folder with category/instance.obj (.ply, .stl, .off, .glb, .gltf), or
     category/instance/anything.obj with its textures. Needs the extra 'render': pip install

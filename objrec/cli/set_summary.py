@@ -87,7 +87,7 @@ def print_check(check: SetCheck) -> None:
     if check.advice or check.command:
         click.echo("\nnext")
     for sentence in check.advice:
-        click.echo(_wrapped(sentence, "  "))
+        click.echo(_wrapped(f"- {sentence}", "  "))
     if check.command:
         click.echo(f"\n  {check.command}")
 
@@ -111,7 +111,7 @@ def _finding_lines(finding: Finding, root: str) -> Iterator[str]:
         yield f"    {place}"
     if len(places) > _MOST_PLACES:
         yield f"    … and {len(places) - _MOST_PLACES:,} more; --json lists them all"
-    yield _wrapped(f"{finding.advice[:1].upper()}{finding.advice[1:]}.", "  ")
+    yield _wrapped(f"→ {finding.advice[:1].upper()}{finding.advice[1:]}.", "  ")
 
 
 def _wrapped(text: str, indent: str) -> str:

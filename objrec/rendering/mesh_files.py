@@ -11,6 +11,7 @@ Convention:
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from objrec.errors import DataError
 # In the order in which they are preferred, where one object is there in several formats.
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".off", ".stl")
 GLTF_SUFFIXES = (".glb", ".gltf")
+_TEXTS = ("obj", "off")
 # What trimesh takes as the colour, and as a picture of 2 x 2, where a file says nothing.
 _NO_COLOUR, _NO_PICTURE = (102, 102, 102), (100, 100, 100)
 
@@ -74,7 +76,8 @@ class Companions(trimesh.resolvers.Resolver):
         for candidate in (name, last, name.split()[-1] if name.split() else name):
             for path in (self.folder / candidate, _in_other_case(self.folder / candidate)):
                 if path is not None and path.is_file():
-                    return path.read_bytes()
+                    content = path.read_bytes()
+                    return _as_utf8(content) if path.suffix.lower() == ".mtl" else content
         self.missing.append(last)
         raise FileNotFoundError(key)
 
@@ -109,28 +112,46 @@ def read_parts(path: Path) -> tuple[list[Part], tuple[str, ...]]:
         DataError: It cannot be read, or holds no faces.
     """
     companions = Companions(path.parent)
+    kind = path.suffix[1:].lower()
     try:
-        with path.open("rb") as file:
-            scene = trimesh.load(
-                file,
-                file_type=path.suffix[1:].lower(),
-                resolver=companions,
-                force="scene",
-                process=False,
-            )
-        parts = _parts(scene, linear=path.suffix.lower() in GLTF_SUFFIXES)
-    except OSError as error:
-        missing = (
-            f"names {companions.missing[-1]}, which is not there" if companions.missing else ""
+        content = path.read_bytes()
+        if not content.strip():
+            raise DataError(f"{path}: the file is empty; export it again")
+        scene = trimesh.load(
+            io.BytesIO(_as_utf8(content) if kind in _TEXTS else content),
+            file_type=kind,
+            resolver=companions,
+            force="scene",
+            process=False,
         )
-        reason = missing or f"cannot be read ({error.strerror or error})"
-        raise DataError(f"{path}: {reason}; check the file") from error
+        parts = _parts(scene, linear=path.suffix.lower() in GLTF_SUFFIXES)
+    except (DataError, MemoryError):
+        raise
     except Exception as error:  # whatever a parser meets in a broken file
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise DataError(f"{path}: cannot be read ({reason}); export it again") from error
+        raise DataError(f"{path}: {_why(error, companions, kind)}") from error
     if not parts:
         raise DataError(f"{path}: holds no faces; export triangles, not points or lines")
     return parts, tuple(dict.fromkeys(companions.missing))
+
+
+def _why(error: Exception, companions: Companions, kind: str) -> str:
+    if isinstance(error, OSError) and companions.missing:
+        return f"names {companions.missing[-1]}, which is not there; copy it beside the file"
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror or error}); check the file"
+    reason = " ".join(str(error).split())[:100] or type(error).__name__
+    # trimesh guesses the encoding, by a package that is not there, of what is no text at all.
+    reason = "it is damaged" if isinstance(error, ImportError) else reason
+    return f"cannot be read as {kind.upper()} ({reason}); export it again"
+
+
+def _as_utf8(text: bytes) -> bytes:
+    """Return a text as UTF-8, that of older programs too."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1").encode()
+    return text
 
 
 def _parts(scene: trimesh.Scene, *, linear: bool) -> list[Part]:
@@ -180,14 +201,18 @@ def _paint_of(mesh: trimesh.Trimesh, paints: dict[int, tuple]) -> tuple[np.ndarr
 def _paint_of_material(material: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the colour (3,) and the picture of a material, None each where it says nothing."""
     if hasattr(material, "baseColorFactor"):
-        factor = material.baseColorFactor
-        colour = np.ones(3) if factor is None else _shares(np.asarray(factor))
-        return colour, _pixels(material.baseColorTexture)
+        factor, picture = material.baseColorFactor, _pixels(material.baseColorTexture)
+        said = factor is not None and not (picture is not None and _says_nothing(factor))
+        return (_shares(factor) if said else np.ones(3)), picture
     picture = _pixels(getattr(material, "image", None))
     if picture is not None:
         return None, picture
-    diffuse = np.asarray(getattr(material, "diffuse", _NO_COLOUR))
-    return (None if tuple(diffuse[:3]) == _NO_COLOUR else _shares(diffuse)), None
+    diffuse = getattr(material, "diffuse", _NO_COLOUR)
+    return (None if _says_nothing(diffuse) else _shares(diffuse)), None
+
+
+def _says_nothing(colour: Any) -> bool:
+    return tuple(np.asarray(colour)[:3]) == _NO_COLOUR
 
 
 def _pixels(image: Any) -> np.ndarray | None:

@@ -148,7 +148,9 @@ def _across(facts: Facts, pairs: np.ndarray) -> np.ndarray:
 
 
 def _other_objects(facts: Facts, pairs: np.ndarray) -> np.ndarray:
-    apart = (facts.objects[pairs[:, 0]] != facts.objects[pairs[:, 1]]) | ~facts.named[pairs[:, 0]]
+    """Keep pairs of one split and category that count as two objects."""
+    a, b = pairs.T
+    apart = (facts.objects[a] != facts.objects[b]) & (facts.labels[a] == facts.labels[b])
     return _each_once(pairs[apart & _one_split(facts, pairs)])
 
 

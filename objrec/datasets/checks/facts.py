@@ -199,11 +199,14 @@ def _seen(parts: Sequence[Dataset], on_progress: Callable[[int, int], None] | No
             return
         facts.note(row, images)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    pool = ThreadPoolExecutor(_THREADS)
+    try:
         for start in range(0, len(rows), _AT_ONCE):
             stop = min(start + _AT_ONCE, len(rows))
             for _ in pool.map(note, range(start, stop)):
                 pass
             if on_progress is not None:
                 on_progress(stop, len(rows))
+    finally:  # when interrupted, nothing more is begun
+        pool.shutdown(cancel_futures=True)
     return facts

@@ -27,7 +27,14 @@ def radians(facts: Facts) -> Iterator[Finding]:
                 f"all values of {axis} lie within {np.abs(values).max():.2f} of 0: they look like "
                 "radians, and are taken as degrees",
                 f'if they are, write "pose_frame": {{"{axis}": {{"unit": "rad"}}}} into set.json',
+                (axis,),
             )
+
+
+def wrong_unit(facts: Facts) -> Iterator[Finding]:
+    """Yield what `radians` and `turns` say of azimuths."""
+    yield from (found for found in radians(facts) if "azimuth" in found.where)
+    yield from turns(facts)
 
 
 def turns(facts: Facts) -> Iterator[Finding]:

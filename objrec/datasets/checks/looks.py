@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -56,7 +57,8 @@ def large(facts: Facts) -> Iterator[Finding]:
             "large",
             f"{counted(count, 'image')} {verb(count, 'has', 'have')} more than "
             f"{_LARGE // 1_000_000} million pixels",
-            "they are shrunk each time they are read; 'objrec data convert' shrinks them once",
+            f"reading takes long; 'objrec data convert {shlex.quote(facts.path)} OUT --to folder "
+            "--size 512' shrinks once and for all",
         )
 
 
@@ -72,7 +74,7 @@ def mixed_shapes(facts: Facts) -> Iterator[Finding]:
             WARNING if told else REMARK,
             "mixed-shapes",
             f"images of different shapes, {_size(sizes, 0)} to {_size(sizes, -1)}"
-            + (f": only {named(names)} can be told by it" if told else ""),
+            + (f": {named(names)} can be told by that" if told else ""),
             "they are padded to a square, never squashed"
             + (", and the padding gives the category away; crop all of them alike" if told else ""),
         )

@@ -39,8 +39,8 @@ def object_in_two_splits(facts: Facts) -> Iterator[Finding]:
             "object-in-two-splits",
             f"{counted(count, 'object')} {verb(count, 'has', 'have')} views in more than one "
             f"split: {named(shared)}",
-            "the test then measures memory; divide by object (objrec data split "
-            f"{shlex.quote(facts.path)}), or give different objects different names",
+            "the test then measures memory; divide by object ('objrec data split "
+            f"{shlex.quote(facts.path)} OUT'), or give different objects different names",
             tuple(shared),
         )
 
@@ -59,27 +59,32 @@ def one_category(facts: Facts) -> Iterator[Finding]:
 
 def single_object(facts: Facts) -> Iterator[Finding]:
     """Categories of which a single object is trained on."""
-    yield from _few(facts, "single-object", WARNING, (1, 1), "a single object", (
-        "nothing is left to validate with, and the model learns that object rather than its "
-        "category; add objects, as different as can be"
-    ))  # fmt: skip
+    if found := _categories_of(facts, 1, 1):
+        yield Finding(
+            WARNING,
+            "single-object",
+            f"{named(found)} {verb(len(found), 'has', 'have')} a single object to train on",
+            "nothing is left to validate with, and the model learns that object rather than its "
+            "category; add objects, as different as can be",
+            tuple(found),
+        )
 
 
 def few_objects(facts: Facts) -> Iterator[Finding]:
     """Categories of which two or three objects are trained on."""
-    yield from _few(facts, "few-objects", REMARK, (2, _ENOUGH_OBJECTS - 1), "two or three objects",
-        "results will vary with the choice of the objects; four or five teach much more"
-    )  # fmt: skip
+    if found := _categories_of(facts, 2, _ENOUGH_OBJECTS - 1):
+        yield Finding(
+            REMARK,
+            "few-objects",
+            f"{named(found)} {verb(len(found), 'has', 'have')} two or three objects to train on",
+            "results vary with the choice of the objects; four or five teach much more",
+            tuple(found),
+        )
 
 
-def _few(
-    facts: Facts, code: str, grade: str, span: tuple[int, int], what: str, advice: str
-) -> Iterator[Finding]:
-    found = [n for n, m in facts.members(facts.training) if span[0] <= facts.units(m) <= span[1]]
-    if found:
-        have = verb(len(found), "has", "have")
-        message = f"{named(found)} {have} {what} to train on"
-        yield Finding(grade, code, message, advice, tuple(found))
+def _categories_of(facts: Facts, fewest: int, most: int) -> list[str]:
+    """Return the categories that have so many objects to train on."""
+    return [n for n, m in facts.members(facts.training) if fewest <= facts.units(m) <= most]
 
 
 def unnamed_objects(facts: Facts) -> Iterator[Finding]:
@@ -87,13 +92,14 @@ def unnamed_objects(facts: Facts) -> Iterator[Finding]:
     unnamed = facts.is_object & ~facts.named
     if unnamed.any():
         concerned = [name for name, members in facts.members(unnamed)]
-        some = "no image says" if unnamed.sum() == facts.is_object.sum() else (
-            f"{counted(int(unnamed.sum()), 'image')} do not say"
-        )  # fmt: skip
+        count = int(unnamed.sum())
+        some = f"{counted(count, 'image')} {verb(count, 'does', 'do')} not say"
+        if count == facts.is_object.sum():
+            some = "no image says"
         yield Finding(
             REMARK,
             "unnamed-objects",
-            f"{some} which object it shows, so each counts as an object of its own",
+            f"{some} which object it is of, so each counts as an object of its own",
             "if there are several views of an object, put them into a subfolder of its category, "
             "or fill in 'instance': otherwise they come apart when objects are divided",
             tuple(concerned),

@@ -8,6 +8,7 @@ import numpy as np
 
 from objrec.datasets.checks.facts import Facts
 from objrec.datasets.checks.finding import REMARK, WARNING, Check, Finding, counted, named
+from objrec.datasets.checks.label_values import wrong_unit
 from objrec.datasets.frame import LATENT, OBSERVED, RELATIVE
 from objrec.pose import AXES, AXIS, VIEW_AXES
 
@@ -40,7 +41,9 @@ def pose_partly(facts: Facts) -> Iterator[Finding]:
         elif mask.any() and mask.sum() < usable.sum():
             objects = f"{facts.units(mask)} of {facts.units(usable)} objects"
             share = f"{mask.sum():,} of {usable.sum():,} images"
-            yield _partly(f"{axis} is labelled on {share}, of {objects}")
+            without = [name for name, m in facts.members() if not (m & mask).any()]
+            none = f"; on none of {named(without)}" if without else ""
+            yield _partly(f"{axis} is labelled on {share}, of {objects}{none}")
 
 
 def _partly(message: str) -> Finding:
@@ -49,6 +52,8 @@ def _partly(message: str) -> Finding:
 
 def azimuth_gap(facts: Facts) -> Iterator[Finding]:
     """Sides from which a category is never seen in training."""
+    if any(wrong_unit(facts)):
+        return
     gaps = dict(_gaps(facts))
     wide = {name: gap for name, gap in gaps.items() if gap[1] > _WIDE_GAP}
     if wide:
@@ -93,7 +98,7 @@ def widest_gap(azimuths: np.ndarray) -> tuple[float, float]:
 def _gap_text(facts: Facts, gap: tuple[float, float]) -> str:
     if facts.frame.kind("azimuth") == RELATIVE:
         return f"{gap[1]:.0f}° wide"
-    return f"{gap[0]:.0f}° to {(gap[0] + gap[1]) % 360:.0f}°"
+    return f"from {gap[0]:.0f}° on to {(gap[0] + gap[1]) % 360:.0f}°"
 
 
 def one_elevation(facts: Facts) -> Iterator[Finding]:
@@ -151,9 +156,9 @@ def front_unknown(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             REMARK,
             "front-unknown",
-            "set.json does not say at which azimuth the camera faces the objects' front",
+            "nothing says at which azimuth the camera faces the objects' front",
             "training finds out from the images, and does not mirror them where it cannot; if you "
-            'know it, write {"front_azimuth": 0} or what it is',
+            'know it, write {"front_azimuth": 0}, or what it is, into set.json',
         )
 
 

@@ -32,9 +32,10 @@ def refused_labels(error: DataError) -> Finding | None:
     values = columns.get(place["axis"], np.zeros(0))
     if not len(values):
         return None
-    advice = _elevation(values, columns.get("azimuth")) if place["axis"] == "elevation" else (
-        _plane(place["axis"], values)
-    )  # fmt: skip
+    if place["axis"] == "elevation":
+        advice = _elevation(values, columns.get("azimuth"))
+    else:
+        advice = _plane(place["axis"], values)
     return Finding(ERROR, "refused-labels", str(error), advice, (place["path"],))
 
 

@@ -39,8 +39,10 @@ def viewing_sphere(facts: Facts, path: str | Path) -> bool:
         DataError: The file cannot be written, or its name ends in no picture suffix.
     """
     known = ~np.isnan(facts.axis("azimuth"))
-    panels = sorted(facts.members(), key=lambda panel: -(panel[1] & known).sum())[:MOST_PANELS]
-    panels = sorted((p for p in panels if (p[1] & known).any()), key=lambda panel: panel[0])
+    panels = [panel for panel in facts.members() if (panel[1] & known).any()]
+    if len(panels) > MOST_PANELS:
+        fewest = sorted((int((m & known).sum()) for _, m in panels), reverse=True)[MOST_PANELS - 1]
+        panels = [panel for panel in panels if (panel[1] & known).sum() >= fewest][:MOST_PANELS]
     if not panels:
         return False
     columns = min(_COLUMNS, len(panels))

@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from objrec.datasets.description import FILE_NAME, IndexScale, SetDescription
+from objrec.datasets.norb.names import is_number
 from objrec.datasets.sample import Dataset
 from objrec.errors import DataError
 from objrec.pose import AXES, INDEX
@@ -37,7 +38,6 @@ WIDTHS = (4, 10)
 # The factors that NORB files can hold, and their columns.
 COUNTED = {"instance": INSTANCE, "lighting": LIGHTING}
 MEASURED = {"lumination": LUMINATION, "contrast": CONTRAST}
-_PLANE = {"shift_x": SHIFT_X, "shift_y": SHIFT_Y, "scale": SCALE, "roll": ROTATION}
 _TOLERANCE = 1e-6
 _MOST = np.iinfo(np.int32).max
 
@@ -224,8 +224,7 @@ def _number(text: str, whole: bool) -> float | None:
     if text == "":
         return np.nan
     if whole:
-        decimal = text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST))
-        return float(text) if decimal and str(int(text)) == text and int(text) <= _MOST else None
+        return float(text) if is_number(text) else None
     try:
         return float(text) if np.isfinite(float(text)) else None
     except ValueError:

@@ -1,0 +1,70 @@
+"""docs/your-own-images.md: every command of the guide is run, on rendered photographs and films."""
+
+import importlib.util
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+GUIDE = ROOT / "docs" / "your-own-images.md"
+# Trainings that only have to run.
+SHORTER = {"train": ["--epochs", "1"], "render": ["--size", "32", "--azimuth-step", "90"]}
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    pytest.importorskip("embreex")
+    folder = tmp_path_factory.mktemp("guide")
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        path = ROOT / "scripts" / "guide_material.py"
+        spec = importlib.util.spec_from_file_location("guide_material", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.make(folder, views=4, frames=24, side=64)
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    return folder
+
+
+def commands():
+    blocks = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
+    return [shlex.split(line) for block in blocks for line in block.splitlines() if line]
+
+
+@pytest.mark.slow
+def test_every_command_runs_in_order(material, command, monkeypatch):
+    monkeypatch.chdir(material)
+    found = commands()
+    assert len(found) > 15
+    for words in found:
+        assert words[0] == "objrec"
+        ran = command(*words[1:], *SHORTER.get(words[1], []))
+        assert ran.code == 0, f"{' '.join(words)}: {ran.err}"
+    assert (material / "out" / "report" / "report.html").is_file()
+    assert (material / "photos.png").is_file()
+
+
+def test_every_verb_that_makes_or_looks_at_a_set_is_in_the_guide():
+    from objrec.cli.data import data
+
+    used = {words[2] for words in commands() if words[1] == "data"}
+    assert used == set(data.commands) - {"make-toys"}
+
+
+def test_pictures_are_there():
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", GUIDE.read_text(encoding="utf-8"))
+    assert len(pictures) == 3
+    assert all((GUIDE.parent / name).is_file() for name in pictures)
+
+
+def test_its_table_is_that_of_the_results():
+    path = ROOT / "scripts" / "readme_tables.py"
+    spec = importlib.util.spec_from_file_location("readme_tables", path)
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    text = GUIDE.read_text(encoding="utf-8")
+    assert tables.with_tables(text) == text
