@@ -58,8 +58,11 @@ def render(
     from objrec.rendering.making import find_meshes, render_set
 
     found = find_meshes(meshes, category)
-    with Bar("rendering") as bar:
-        made = render_set(
-            found, out, settings, bar.tick, workers=workers or os.cpu_count() or 1, **choices
-        )
+    choices["workers"] = workers or os.cpu_count() or 1
+    try:
+        with Bar("rendering") as bar:
+            made = render_set(found, out, settings, bar.tick, **choices)
+    except KeyboardInterrupt:
+        hint = f"{out}: rendering stopped; the same command goes on"
+        raise KeyboardInterrupt(hint) from None
     return tell(out, made.failures, made.remarks, f"{made.images} images of {made.objects} objects")

@@ -119,7 +119,10 @@ def _azimuth_note(note: AxisNote, sets: Sequence[Labelled], relative: bool) -> A
     kinds = {one.frame.kind("azimuth"): one for one in sets}
     fronts = _different(one.frame.front_azimuth for one in sets)
     if relative and kinds.keys() != {LATENT}:
-        return replace(note, labels=RELATIVE, front=fronts[0] if len(fronts) == 1 else None)
+        # A front that one set alone names says nothing of the labels of the others.
+        known = all(one.frame.front_azimuth is not None for one in sets)
+        front = fronts[0] if known and len(fronts) == 1 else None
+        return replace(note, labels=RELATIVE, front=front)
     if {OBSERVED, RELATIVE} <= kinds.keys():
         one, other = kinds[RELATIVE], kinds[OBSERVED]
         raise DataError(

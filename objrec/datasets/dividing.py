@@ -6,7 +6,8 @@ and their split in a column of labels.csv; NORB files become NORB files for each
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,8 +91,21 @@ def split_set(
             failures = _write_norb(pool, sets, description, zipped, on_progress)
         else:
             failures = _write_folders(pool, sets, description, link, on_progress)
+    if division.folds is not None:
+        _remove_other_folds(Path(out), divided)
     objects = _counted(pool, divided, folds=division.folds is not None)
     return Divided(objects, failures, (*_pooled(parts), *remarks))
+
+
+def _remove_other_folds(out: Path, folds: Collection[str]) -> None:
+    """Remove what an earlier division into more folds left, which would be taken for one of these.
+
+    Only with `force` is there anything.
+    """
+    for folder in out.glob("fold-*"):
+        number = folder.name.removeprefix("fold-")
+        if number.isdecimal() and folder.name not in folds and folder.is_dir():
+            shutil.rmtree(folder)
 
 
 def _divided(pool: Dataset, division: Division) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -195,7 +195,8 @@ def _check_cameras(sets: Sequence[Opened]) -> None:
     for part in (part for one in sets for part in one.parts):
         if part.cameras != first.cameras:
             raise DataError(
-                f"{part.root}: has {part.cameras} cameras, {first.root} has {first.cameras}; "
+                f"{part.root}: has {part.cameras} camera{'s' * (part.cameras > 1)}, "
+                f"{first.root} has {first.cameras}; "
                 "merge sets with as many cameras"
             )
 
@@ -276,4 +277,8 @@ def _said(sets: Sequence[Opened]) -> list[str]:
         remarks.append(
             f"{', '.join(gray)}: is gray, others have colour; images were kept as they are"
         )
+    spellings: dict[str, str] = {}
+    for name in dict.fromkeys(name for one in sets for name in one.categories):
+        if (other := spellings.setdefault(name.casefold(), name)) != name:
+            remarks.append(f"{other} and {name} are two categories, as they are spelt differently")
     return remarks

@@ -22,8 +22,6 @@ import trimesh
 
 from objrec.errors import DataError
 
-# In the order in which they are preferred, where one object is there in several formats.
-MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".off", ".stl")
 GLTF_SUFFIXES = (".glb", ".gltf")
 _TEXTS = ("obj", "off")
 # What trimesh takes as the colour, and as a picture of 2 x 2, where a file says nothing.
@@ -233,8 +231,3 @@ def _shares(colours: np.ndarray) -> np.ndarray:
 def _for_display(linear: np.ndarray) -> np.ndarray:
     """Encode linear light as sRGB does."""
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def is_mesh_name(path: Path) -> bool:
-    """Whether a file counts as a mesh: by suffix, and not hidden."""
-    return path.suffix.lower() in MESH_SUFFIXES and not path.name.startswith(".")

@@ -22,16 +22,17 @@ from objrec.datasets.writing import (
     write_labels,
 )
 from objrec.pose import AXES, INDEX
-from objrec.rendering.making import RECORD, MeshFile, staged_file
+from objrec.rendering.making import Block
 from objrec.rendering.settings import NORB, RenderSettings
 from objrec.rendering.views import generator
 
+RECORD = "render.json"
 Row = dict[str, str]
 
 
 def write_rendered(
     out: Path,
-    meshes: Sequence[MeshFile],
+    blocks: Sequence[Block],
     staged: Path,
     settings: RenderSettings,
     *,
@@ -45,7 +46,7 @@ def write_rendered(
     Raises:
         DataError: The set cannot be written.
     """
-    done = [(i, mesh) for i, mesh in enumerate(meshes) if staged_file(staged, i).is_file()]
+    done = [block for block in blocks if block.file(staged).is_file()]
     if settings.set.format != NORB:
         with new_folder(out, force=force) as folder:
             count, remarks = _write_folder(folder, out.name, done, staged, settings)
@@ -61,22 +62,21 @@ def write_rendered(
 
 
 def _write_folder(
-    folder: Path,
-    name: str,
-    done: Sequence[tuple[int, MeshFile]],
-    staged: Path,
-    settings: RenderSettings,
+    folder: Path, name: str, blocks: Sequence[Block], staged: Path, settings: RenderSettings
 ) -> tuple[int, tuple[str, ...]]:
-    tests, names, rows, remarks = _tested(done, settings), Names(), [], []
-    coloured = any(_load(staged, i)["images"].ndim == 6 for i, _ in done)
-    for i, mesh in done:
-        stored = _load(staged, i)
-        remarks += [f"{mesh.path.name}: {text}" for text in stored["remarks"].tolist()]
+    tests, names, rows = _tested(blocks, settings), Names(), []
+    remarks = dict.fromkeys(_frame_remarks(settings))
+    coloured = any(_load(block, staged, "coloured")["coloured"] for block in blocks)
+    for block in blocks:
+        mesh, stored = block.mesh, _load(block, staged)
+        remarks |= dict.fromkeys(f"{mesh.path}: {text}" for text in stored["remarks"].tolist())
         parent = names.folder(names.folder("", mesh.category), mesh.instance)
-        cells = {"instance": mesh.instance}
+        cells = {"category": mesh.category, "instance": mesh.instance}
         if tests:
             cells["split"] = "test" if (mesh.category, mesh.instance) in tests else "train"
-        rows += _write_views(folder, parent, mesh.category, cells, stored, coloured)
+        rows += _write_views(folder / parent, cells, stored, block.start, coloured)
+    for row in rows:
+        row["file"] = Path(row["file"]).relative_to(folder).as_posix()
     write_labels(labels_file(folder), rows)
     note = AxisNote(unit="deg", zero=_zero(settings), front=0.0)
     frame = PoseFrame({"azimuth": note})
@@ -86,9 +86,19 @@ def _write_folder(
     return len(rows), tuple(remarks)
 
 
-def _load(staged: Path, number: int) -> dict[str, np.ndarray]:
-    with np.load(staged_file(staged, number), allow_pickle=False) as stored:
-        return dict(stored)
+def _load(block: Block, staged: Path, *names: str) -> dict[str, np.ndarray]:
+    """Read what is named, or everything."""
+    with np.load(block.file(staged), allow_pickle=False) as stored:
+        return {name: stored[name] for name in names or stored.files}
+
+
+def _frame_remarks(settings: RenderSettings) -> list[str]:
+    if settings.frame.frame != "principal":
+        return []
+    return [
+        "the meshes were turned by their principal axes: azimuth 0 is the end of the longest one "
+        "that reaches out farther, which need not be what people call the front"
+    ]
 
 
 def _zero(settings: RenderSettings) -> str:
@@ -97,13 +107,13 @@ def _zero(settings: RenderSettings) -> str:
     return "the front, as the axes of the mesh say"
 
 
-def _tested(done: Sequence[tuple[int, MeshFile]], settings: RenderSettings) -> set[tuple[str, str]]:
+def _tested(blocks: Sequence[Block], settings: RenderSettings) -> set[tuple[str, str]]:
     """Choose the objects for testing, by seed and names alone; never all of a category."""
     wanted, chosen = settings.set.test_instances, set()
     if not wanted:
         return chosen
-    for category in dict.fromkeys(mesh.category for _, mesh in done):
-        instances = sorted(mesh.instance for _, mesh in done if mesh.category == category)
+    for category in dict.fromkeys(block.mesh.category for block in blocks):
+        instances = sorted({b.mesh.instance for b in blocks if b.mesh.category == category})
         count = max(1, round(wanted * len(instances))) if wanted < 1 else int(wanted)
         order = generator(settings, category, 3).permutation(instances)
         chosen |= {(category, str(name)) for name in order[: min(count, len(instances) - 1)]}
@@ -111,28 +121,32 @@ def _tested(done: Sequence[tuple[int, MeshFile]], settings: RenderSettings) -> s
 
 
 def _write_views(
-    folder: Path,
-    parent: str,
-    category: str,
-    cells: Row,
-    stored: dict[str, np.ndarray],
-    coloured: bool,
+    folder: Path, cells: Row, stored: dict[str, np.ndarray], start: int, coloured: bool
 ) -> list[Row]:
-    """Write the images of one object, (n, L, V, S, S[, 3]), and return their rows."""
+    """Write the images of some views of one object, (n, L, V, S, S[, 3]), and return their rows.
+
+    Args:
+        folder: The object's folder.
+        cells: What is the same for all of them.
+        stored: The images, with azimuths (n,), elevations (n,) and lamps (n, L).
+        start: Number of the first view.
+        coloured: Whether gray images are to be written in colour, as others of the set are.
+    """
     rows, images = [], stored["images"]
     for n, (azimuth, elevation) in enumerate(
         zip(stored["azimuths"], stored["elevations"], strict=True)
     ):
         pose = np.full(len(AXES), np.nan)
         pose[INDEX["azimuth"]], pose[INDEX["elevation"]] = azimuth, elevation
-        for place, lamp in enumerate(stored["lamps"][n]):
-            stem = f"{parent}/{n:05d}-light{lamp}"
-            labels = label_cells(category, pose, {**cells, "lighting": str(lamp)})
-            for camera, pixels in enumerate(images[n, place]):
-                several = images.shape[2] > 1
-                file = f"{stem}-camera{camera}.png" if several else f"{stem}.png"
+        for lamp, views in zip(stored["lamps"][n], images[n], strict=True):
+            labels = label_cells(cells["category"], pose, {**cells, "lighting": str(lamp)})
+            stem = f"{start + n:05d}-light{lamp}"
+            for camera, pixels in enumerate(views):
+                several = len(views) > 1
+                file = folder / (f"{stem}-camera{camera}.png" if several else f"{stem}.png")
                 gray_in_colour = coloured and pixels.ndim == 2
-                write_image(folder / file, np.dstack([pixels] * 3) if gray_in_colour else pixels)
-                paired = {"pair": stem, "camera": str(camera)} if several else {}
-                rows.append({"file": file, **labels, **paired})
+                write_image(file, np.dstack([pixels] * 3) if gray_in_colour else pixels)
+                pair = "/".join((*folder.parts[-2:], stem))
+                paired = {"pair": pair, "camera": str(camera)} if several else {}
+                rows.append({"file": str(file), **labels, **paired})
     return rows

@@ -1,4 +1,4 @@
-"""From where an object is seen, under which lamps, and before what: drawn by seed and name.
+"""From where an object is seen, and under which lamps: drawn by seed and name.
 
 The same seed and the same name give the same views, whatever else is rendered.
 """
@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
-from objrec.rendering.settings import GRID, NOISE, PLAIN, RenderSettings, ViewSettings
+from objrec.rendering.settings import GRID, RenderSettings, ViewSettings
 
 _GOLDEN = 180 * (3 - np.sqrt(5))  # degrees: turns by this angle never fall together
-_COARSE = 6  # cells a side of the coarsest noise
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,11 @@ class Views:
     azimuths: np.ndarray
     elevations: np.ndarray
     lamps: np.ndarray
+
+    def part(self, start: int, stop: int) -> Views:
+        """Return some of the views, in their order."""
+        some = slice(start, stop)
+        return Views(self.azimuths[some], self.elevations[some], self.lamps[some])
 
 
 def generator(settings: RenderSettings, *name: str | int) -> np.random.Generator:
@@ -65,60 +67,3 @@ def _sphere(views: ViewSettings, start: float) -> tuple[np.ndarray, np.ndarray]:
     heights = low + (high - low) * (np.arange(views.count) + 0.5) / views.count
     azimuths = (start + _GOLDEN * np.arange(views.count)) % 360
     return azimuths.round(3) % 360, np.degrees(np.arcsin(heights)).round(3)
-
-
-def backdrop(settings: RenderSettings, rng: np.random.Generator) -> np.ndarray | None:
-    """Draw what stands behind an object, (1, C, size, size) in 0..1; None for plain gray."""
-    pictures = settings.pictures
-    if pictures.background == PLAIN:
-        return None
-    if pictures.background == NOISE:
-        return _noise(rng, pictures.size)[None, None]
-    paths = background_files(pictures.background)
-    return _part_of(_read(paths[rng.integers(len(paths))]), rng, pictures.size)
-
-
-def background_files(folder: str) -> tuple[Path, ...]:
-    """List the images of a folder; empty if there are none."""
-    from objrec.datasets.images import is_image_name
-
-    root = Path(folder)
-    return tuple(sorted(p for p in root.rglob("*") if is_image_name(p))) if root.is_dir() else ()
-
-
-@lru_cache(maxsize=32)
-def _read(path: Path) -> np.ndarray:
-    from objrec.datasets.images import read_image
-
-    pixels = read_image(path)
-    return np.dstack([pixels] * 3) if pixels.ndim == 2 else pixels
-
-
-def _part_of(pixels: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
-    """Return a square part of a picture, a half to the whole of its shorter side, at size."""
-    from objrec.preprocessing import Preprocessing
-
-    height, width = pixels.shape[:2]
-    side = max(1, int(min(height, width) * rng.uniform(0.5, 1)))
-    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-    part = np.ascontiguousarray(pixels[top : top + side, left : left + side])
-    return Preprocessing(size=size, colour=True).images(part[None]).numpy() / 255
-
-
-def _noise(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Return cloudy noise (size, size) in 0..1: random grids of ever finer cells, added up."""
-    total, weight, cells = np.zeros((size, size)), 1.0, _COARSE
-    while cells < 2 * size:
-        total += weight * _enlarged(rng.uniform(-1, 1, (cells + 1, cells + 1)), size)
-        weight, cells = weight / 1.6, cells * 2
-    spread = max(np.abs(total).max(), 1e-9)
-    return 0.5 + 0.45 * total / spread
-
-
-def _enlarged(grid: np.ndarray, size: int) -> np.ndarray:
-    """Interpolate a grid (n, n) bilinearly to (size, size)."""
-    places = np.linspace(0, len(grid) - 1, size)
-    left = np.minimum(places.astype(int), len(grid) - 2)
-    share = places - left
-    rows = grid[left] * (1 - share)[:, None] + grid[left + 1] * share[:, None]
-    return rows[:, left] * (1 - share) + rows[:, left + 1] * share

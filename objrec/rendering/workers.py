@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 
 from objrec.errors import SettingsError
+
+_stop: Event | None = None  # of this process, if it is a worker: set when its work is in vain
 
 
 def check_renderer() -> None:
@@ -32,13 +35,28 @@ def mapper(workers: int) -> Iterator[Callable[..., Iterable]]:
         yield map
         return
     # Fresh processes: a forked copy of a process with running threads (torch) may hang.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_interrupts)
+    context = get_context("spawn")
+    stop = context.Event()
+    pool = ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(stop,))
     try:
         yield pool.map
     finally:
+        stop.set()
         pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
+def give_up_if_stopped() -> None:
+    """End a worker's task early once nobody waits for it; to be called now and then.
+
+    Raises:
+        KeyboardInterrupt: It is so.
+    """
+    if _stop is not None and _stop.is_set():
+        raise KeyboardInterrupt
+
+
+def _prepare(stop: Event) -> None:
     """Leave Ctrl-C to the main process, which stops the workers."""
+    global _stop
+    _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)

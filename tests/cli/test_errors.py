@@ -25,6 +25,8 @@ def broken(photos, small_model, tmp_path) -> dict[str, Path]:
     made["text"].write_text("no image")
     made["file"] = tmp_path / "file.txt"
     made["file"].write_text("a file")
+    made["mesh"] = tmp_path / "mesh.obj"
+    made["mesh"].write_text("no mesh")
     made["all_text"] = tmp_path / "all_text"
     for category in ("cup", "car"):
         (made["all_text"] / category).mkdir(parents=True)
@@ -135,6 +137,20 @@ ROWS = [
     ("data convert {photos} {file} --to folder", "{file}: is a file; name a folder for the set"),
     ("data make-toys {empty} --categories cop", "--categories: .*'cop'.*did you mean 'cup'"),
     ("data make-toys {strangers}", "{strangers}: .*not empty"),
+    # Sets from meshes
+    ("render {missing} --out {out}", "{missing}: no such file or folder; check the path"),
+    ("render {empty} --out {out}", "{empty}: holds no meshes; it needs category/instance.obj"),
+    ("render {file} --out {out}", "{file}: is a file; say what it is with --category"),
+    ("render {file} --out {out} --category x", "{file}: is no mesh; the formats are .glb, .gltf,"),
+    ("render {mesh}", "missing option '--out'; see 'objrec render --help'"),
+    ("render {mesh} --out {out} --category x --up w", "--up: up 'w' is none of x, -x, y"),
+    ("render {mesh} --out {out} --category x --up z --front -z", "up z and front -z lie on one"),
+    ("render {mesh} --out {out} --category x --azimuth-step 50", "azimuth_step 50 does not divide"),
+    ("render {mesh} --out {out} --category x --elevations -9", "-9 is below the ground; add --no-"),
+    ("render {mesh} --out {out} --category x --views sphere --format norb", "use --format folder"),
+    ("render {mesh} --out {out} --category x --test-instances 1.5", "1.5 is neither a whole"),
+    ("render {mesh} --out {out} --category x --background {empty}", "{empty}: holds no images for"),
+    ("render {mesh} --out {out} --category x", "{mesh}: holds no faces; export triangles"),
 ]
 
 

@@ -79,7 +79,7 @@ def test_meshes_are_found_by_category_and_instance(meshes):
     ]
     files = find_meshes([meshes / "ball" / "one.stl", meshes / "crate"], "thing")
     assert {m.category for m in files} == {"thing"}
-    assert [m.instance for m in files] == ["one", "painted", "plain"]
+    assert [m.instance for m in files] == ["one", "painted", "plain", "deep"]
 
 
 def test_what_holds_no_meshes_is_refused(tmp_path, meshes):
@@ -182,7 +182,7 @@ def test_workers_and_interruptions_change_nothing(meshes, tmp_path, monkeypatch)
     assert not again.exists()
     calls = []
     real = making._images
-    monkeypatch.setattr(making, "_images", lambda *a: calls.append(a[-1]) or real(*a))
+    monkeypatch.setattr(making, "_images", lambda *a: calls.append(a) or real(*a))
     render_set(found, again, chosen)
     assert len(calls) == 2, "the first two are not rendered again"
     assert contents(again) == whole

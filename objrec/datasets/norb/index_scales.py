@@ -37,7 +37,7 @@ def with_scales(description: SetDescription, parts: Sequence[Dataset]) -> SetDes
         if scale is None:
             worst = next(v for v in degrees[~np.isnan(degrees)] if not _whole(np.array([v])))
             raise DataError(
-                f"{parts[0].root}: {axis} {worst!r} has too many decimals for the numbers of NORB "
+                f"{parts[0].root}: {axis} {float(worst)!r} has too many decimals for the numbers of NORB "
                 "files; add --round-poses to round to hundredths of a degree"
             )
         scales[axis] = scale
