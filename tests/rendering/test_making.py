@@ -188,6 +188,27 @@ def test_workers_and_interruptions_change_nothing(meshes, tmp_path, monkeypatch)
     assert contents(again) == whole
 
 
+def test_how_views_are_divided_changes_nothing(meshes, tmp_path, monkeypatch):
+    """The views of one object are divided too, so that one mesh alone uses all cores."""
+    found, chosen = find_meshes([meshes]), settings(pictures={"background": "noise"})
+    render_set(found, tmp_path / "whole", chosen)
+    monkeypatch.setattr(making, "_MOST_VIEWS", 3)
+    counts = []
+    render_set(found, tmp_path / "parts" / "whole", chosen, lambda *done: counts.append(done))
+    assert counts[-1] == (12, 12), "eight views are three blocks"
+    assert contents(tmp_path / "parts" / "whole") == contents(tmp_path / "whole")
+
+
+def test_large_images_are_kept_in_smaller_blocks(meshes):
+    found = find_meshes([meshes])[:1]
+    large = settings({"views": "sphere", "count": 1000, "lamps": 6}, {"size": 1024, "cameras": 2})
+    blocks = making.blocks_of(found, large)
+    assert max(b.stop - b.start for b in blocks) * 6 * 2 * 1024**2 * 3 < 2**28
+    assert [b.start for b in blocks[1:]] == [b.stop for b in blocks[:-1]]
+    small = making.blocks_of(found, settings({"views": "sphere", "count": 1000}))
+    assert [b.start for b in small] == [0, 256, 512, 768]
+
+
 def test_other_settings_begin_anew(meshes, tmp_path):
     found = find_meshes([meshes])
     with pytest.raises(KeyboardInterrupt):
@@ -243,6 +264,12 @@ def test_pictures_stand_behind_the_object(meshes, tmp_path):
         pixels = read_image(tmp_path / "set" / next(csv.DictReader(file))["file"])
     assert pixels[0, 0].tolist() == [10, 120, 250]
     assert np.ptp(pixels[16, 16].astype(int)) < 10, "the ball is gray"
+    (tmp_path / "sky" / "broken.png").write_text("no image")
+    made = render_set(
+        found, tmp_path / "more", settings(pictures={"background": str(tmp_path / "sky")})
+    )
+    assert [failure.source for failure in made.failures] == [str(tmp_path / "sky" / "broken.png")]
+    assert made.objects == 2
     with pytest.raises(DataError, match="nowhere: holds no images for backgrounds"):
         render_set(found, tmp_path / "x", settings(pictures={"background": "nowhere"}))
 

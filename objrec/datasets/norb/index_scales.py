@@ -35,9 +35,10 @@ def with_scales(description: SetDescription, parts: Sequence[Dataset]) -> SetDes
         known = getattr(description, axis)
         scale = fitting_scale(degrees, known, turning=axis == "azimuth")
         if scale is None:
-            worst = next(v for v in degrees[~np.isnan(degrees)] if not _whole(np.array([v])))
+            known = degrees[~np.isnan(degrees)].tolist()
+            worst = next(value for value in known if not _whole(np.array([value])))
             raise DataError(
-                f"{parts[0].root}: {axis} {float(worst)!r} has too many decimals for the numbers of NORB "
+                f"{parts[0].root}: {axis} {worst!r} has too many decimals for the numbers of NORB "
                 "files; add --round-poses to round to hundredths of a degree"
             )
         scales[axis] = scale
