@@ -68,6 +68,32 @@ def test_a_sample_with_too_few_cameras_is_a_failure(tmp_path):
     assert str(failure).startswith(f"{tmp_path}/L2.png: labels.csv:6: has 1 of 2 cameras; add")
 
 
+def test_an_incomplete_sample_is_a_failure_of_its_own_split_only(tmp_path):
+    for name in "abcdefghi":
+        save(tmp_path / f"{name}.png")
+    rows = [f"{name}.png,cup,train,{pair}" for name, pair in zip("abfghi", "114455", strict=True)]
+    rows += ["c.png,cup,test,2", "d.png,cup,test,2"]
+    text = "\n".join(["file,category,split,pair", *rows, "e.png,cup,test,3"])
+    (tmp_path / "labels.csv").write_text(text)
+    assert open_dataset(tmp_path, "train").failures == ()
+    (failure,) = open_dataset(tmp_path, "test").failures
+    assert failure.source == str(tmp_path / "e.png")
+    assert open_dataset(tmp_path, "all").failures == (failure,)
+    (tmp_path / "labels.csv").write_text(text.replace("d.png,cup,test,2\n", ""))
+    with pytest.raises(DataError, match=r"c\.png: labels\.csv:8: has 1 of 2 cameras; add the rows"):
+        open_dataset(tmp_path, "test")
+
+
+def test_which_phone_it_was_is_a_factor(tmp_path):
+    for name in "ab":
+        save(tmp_path / f"{name}.png")
+    text = "file,category,azimuth,camera\na.png,cup,0,phone 2\nb.png,cup,90,\n"
+    (tmp_path / "labels.csv").write_text(text)
+    dataset = open_dataset(tmp_path)
+    assert (dataset.cameras, len(dataset)) == (1, 2)
+    assert dataset.factors["camera"].tolist() == ["phone 2", ""]
+
+
 def test_an_unreadable_image_of_one_camera_fails_the_sample(tmp_path):
     dataset = open_dataset(stereo(tmp_path))
     (tmp_path / "R0.png").write_text("no image")
