@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.synchronize import Event
 
 from objrec.errors import SettingsError
@@ -56,7 +58,15 @@ def give_up_if_stopped() -> None:
 
 
 def _prepare(stop: Event) -> None:
-    """Leave Ctrl-C to the main process, which stops the workers."""
+    """Leave Ctrl-C to the main process, which stops the workers; end when it is killed."""
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

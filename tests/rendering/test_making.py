@@ -155,7 +155,11 @@ def test_a_near_thing_is_farther_to_the_right_in_the_left_camera(tmp_path):
     trimesh.util.concatenate([post, behind]).export(tmp_path / "t.ply")
     views = {"azimuth_step": 360.0, "elevations": (0.0,)}
     pictures = {"cameras": 2, "ground": False, "size": 96, "shadows": False}
-    render_set(find_meshes([tmp_path / "t.ply"], "t"), tmp_path / "set", settings(views, pictures))
+    render_set(
+        find_meshes([tmp_path / "t.ply"], "t"),
+        tmp_path / "set",
+        settings(views, pictures),
+    )
     left, right = open_dataset(tmp_path / "set")[0].images.astype(int)
 
     def column(view):
@@ -166,7 +170,10 @@ def test_a_near_thing_is_farther_to_the_right_in_the_left_camera(tmp_path):
 
 
 def test_workers_and_interruptions_change_nothing(meshes, tmp_path, monkeypatch):
-    found, chosen = find_meshes([meshes]), settings(pictures={"background": "noise"}, seed=3)
+    found, chosen = (
+        find_meshes([meshes]),
+        settings(pictures={"background": "noise"}, seed=3),
+    )
     render_set(found, tmp_path / "whole", chosen)
     render_set(found, tmp_path / "shared" / "whole", chosen, workers=2)
     whole = contents(tmp_path / "whole")
@@ -237,7 +244,12 @@ def test_a_broken_mesh_does_not_stop_the_others(meshes, tmp_path):
 
 
 def test_views_spread_over_a_band_of_the_sphere(meshes, tmp_path):
-    views = {"views": "sphere", "count": 60, "min_elevation": -30.0, "max_elevation": 70.0}
+    views = {
+        "views": "sphere",
+        "count": 60,
+        "min_elevation": -30.0,
+        "max_elevation": 70.0,
+    }
     found = find_meshes([meshes / "ball"], "ball")
     render_set(found, tmp_path / "set", settings(views, {"ground": False, "size": 16}))
     dataset = open_dataset(tmp_path / "set")
@@ -266,7 +278,9 @@ def test_pictures_stand_behind_the_object(meshes, tmp_path):
     assert np.ptp(pixels[16, 16].astype(int)) < 10, "the ball is gray"
     (tmp_path / "sky" / "broken.png").write_text("no image")
     made = render_set(
-        found, tmp_path / "more", settings(pictures={"background": str(tmp_path / "sky")})
+        found,
+        tmp_path / "more",
+        settings(pictures={"background": str(tmp_path / "sky")}),
     )
     assert [failure.source for failure in made.failures] == [str(tmp_path / "sky" / "broken.png")]
     assert made.objects == 2
@@ -277,8 +291,14 @@ def test_pictures_stand_behind_the_object(meshes, tmp_path):
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        ({"views": {"elevations": (-10.0,)}}, "elevation -10 is below the ground; add --no-ground"),
-        ({"views": {"views": "sphere"}, "format": "norb"}, "hold a grid of views, not a sphere"),
+        (
+            {"views": {"elevations": (-10.0,)}},
+            "elevation -10 is below the ground; add --no-ground",
+        ),
+        (
+            {"views": {"views": "sphere"}, "format": "norb"},
+            "hold a grid of views, not a sphere",
+        ),
         ({"pictures": {"colour": "colour"}, "format": "norb"}, "hold gray images"),
     ],
 )
@@ -315,3 +335,12 @@ def test_every_format_gives_the_same_picture(tmp_path, name):
         pictures.append(np.stack([sample.images for sample in dataset]).astype(int))
     for other in pictures[1:]:
         assert np.abs(other - pictures[0]).mean() < 1.0
+
+
+@pytest.mark.parametrize(("wanted", "tested"), [(1, 1), (0.5, 1), (2, 1), (9, 1)])
+def test_one_object_of_each_category_remains_for_training(meshes, tmp_path, wanted, tested):
+    views = {"azimuth_step": 360.0, "elevations": (30.0,)}
+    chosen = settings(views, {"size": 16}, test_instances=wanted)
+    render_set(find_meshes([meshes]), tmp_path / "set", chosen)
+    train, test = (open_dataset(tmp_path / "set", split) for split in ("train", "test"))
+    assert (len(train), len(test)) == (4 - 2 * tested, 2 * tested)

@@ -175,7 +175,10 @@ def test_a_ball_equals_the_analytic_one():
 
 
 def test_smoothed_normals_are_round_on_a_ball_and_flat_on_a_box():
-    ball, box = trimesh.creation.icosphere(subdivisions=3), solids.box([1, 1, 1], [0, 0, 0])
+    ball, box = (
+        trimesh.creation.icosphere(subdivisions=3),
+        solids.box([1, 1, 1], [0, 0, 0]),
+    )
     np.testing.assert_allclose(corner_normals(ball), ball.triangles, atol=0.02)
     flat = np.repeat(box.face_normals[:, None], 3, axis=1)
     np.testing.assert_allclose(corner_normals(box), flat, atol=1e-12)
@@ -226,3 +229,88 @@ def test_images_depend_on_nothing_else():
     assert views[0].shape == (6, 2, 32, 32)
     assert views[0].dtype == np.uint8
     assert len({image.tobytes() for image in views[0][:, 0]}) == 6
+
+
+LOW_LAMP = Lighting(azimuth=90, elevation=40, strength=0.7, ambient=0.3)
+
+
+def photograph(elevation=40, backdrop=None, **look):
+    """A tall post with a bar across its top, lit from the right."""
+    post = solids.box([0.1, 0.1, 1.4], [0, 0, 0.7])
+    scene = scene_of(post, solids.box([0.1, 1.4, 0.1], [0, 0, 1.35]), gray=0.5)
+    chosen = Look(SIZE, samples=1, cameras=1, **look)
+    return scene.photograph(0, elevation, [LOW_LAMP], chosen, backdrop)[0, 0].astype(int)
+
+
+def meets_any(triangles, origins, rays):
+    """Say for each ray (n, 3) whether it meets any of a few triangles."""
+    met = np.zeros(len(rays), bool)
+    for a, b, c in np.asarray(triangles):
+        cross = np.cross(rays, c - a)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = 1 / (cross @ (b - a))
+            u = ((origins - a) * cross).sum(1) * scale
+            other = np.cross(origins - a, b - a)
+            v, t = (rays * other).sum(1) * scale, other @ (c - a) * scale
+            met |= (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 1e-3)
+    return met
+
+
+def test_the_shadow_on_the_ground_is_where_the_lamp_is_hidden():
+    """Against Möller and Trumbore's formula for every ray and face; nothing else is dark."""
+    post = solids.box([0.1, 0.1, 1.4], [0, 0, 0.7])
+    mesh = trimesh.util.concatenate([post, solids.box([0.1, 1.4, 0.1], [0, 0, 1.35])])
+    middle = np.array([0, 0, 0.7])
+    camera = camera_at(0, 40, middle)
+    tangents = pixel_tangents(SIZE)
+    rays = camera.rays(np.tile(tangents, SIZE), np.repeat(tangents, SIZE)).T
+    points = camera.origin - rays * (camera.origin[2] / rays[:, 2:])
+    light = np.array([0, math.cos(math.radians(40)), math.sin(math.radians(40))])
+    seen = meets_any(mesh.triangles, np.tile(camera.origin, (len(rays), 1)), rays)
+    hidden = meets_any(mesh.triangles, points, np.tile(light, (len(rays), 1)))
+    full, ambient = (round(255 * GROUND_GRAY * (0.3 + d)) for d in (0.7 * light[2], 0.0))
+    picture = photograph().ravel()
+    wanted = np.where(hidden, ambient, full)
+    assert hidden[~seen].sum() > 50
+    assert (np.abs(picture - wanted)[~seen] > 1).mean() < 0.003
+    assert (photograph(shadows=False).ravel()[~seen] == full).all()
+
+
+def test_without_shadows_an_object_casts_none_on_itself():
+    lamp = Lighting(azimuth=0, elevation=80, strength=0.7, ambient=0.3)
+    table = (
+        solids.box([1, 1, 0.1], [0, 0, 0.05]),
+        solids.box([0.5, 0.5, 0.1], [0, 0, 0.9]),
+    )
+    scene = scene_of(*table, gray=0.8)
+    chosen = [Look(SIZE, cameras=1, shadows=shadows) for shadows in (True, False)]
+    dark, bright = (scene.photograph(0, 30, [lamp], look)[0, 0].astype(int) for look in chosen)
+    assert (dark < bright - 100).sum() > 50
+    assert (dark <= bright).all()
+
+
+def test_a_ground_before_a_picture_is_seen_by_its_shadow_only():
+    backdrop = np.full((1, 1, SIZE, SIZE), 0.8)
+    backdrop[..., : SIZE // 2] = 0.4
+    picture, bare = (
+        photograph(backdrop=backdrop),
+        photograph(backdrop=backdrop, ground=False),
+    )
+    assert picture[0, 0] == bare[0, 0] == round(0.4 * 255)
+    assert picture[0, -1] == bare[0, -1] == round(0.8 * 255)
+    dark = np.flatnonzero((photograph() < photograph(shadows=False) - 20).ravel())
+    share = 0.3 / (0.3 + 0.7 * math.sin(math.radians(40)))
+    ratio = picture.ravel()[dark] / bare.ravel()[dark]
+    assert np.median(ratio) == pytest.approx(share, abs=0.02)
+
+
+def test_at_the_horizon_the_ground_goes_on_as_the_sky():
+    picture = photograph(elevation=0, shadows=False)
+    assert len(set(picture[:, 0])) == 1
+
+
+def test_one_camera_stands_between_the_two():
+    scene = Scene(make_toy("car", 0))
+    alone = scene.photograph(42, 40, [SKY], Look(SIZE, cameras=1))[0, 0]
+    left_of_it = scene.render(42 + STEREO_ANGLE / 2, 40, [SKY], SIZE)[0, 0]
+    np.testing.assert_array_equal(alone, left_of_it)
