@@ -8,6 +8,8 @@ traceback. This module never prints and never exits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 
 class ObjrecError(Exception):
@@ -37,6 +39,11 @@ class Failure:
 
     source: str
     message: str
+
+    @classmethod
+    def of(cls, source: str | Path, error: Exception) -> Self:
+        """Make the failure of an input from the error it raised, which may name the input too."""
+        return cls(str(source), str(error).removeprefix(f"{source}: "))
 
     def to_dict(self) -> dict[str, str]:
         """Return ``{"file": source, "error": message}``, as ``classify --json`` prints it."""

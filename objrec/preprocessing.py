@@ -181,7 +181,7 @@ def load_images(
             images[index] = preprocessing.images(dataset[index].images)
         except DataError as error:
             source = dataset.sources[index]
-            failures[index] = Failure(source, str(error).removeprefix(f"{source}: "))
+            failures[index] = Failure.of(source, error)
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for done in _in_chunks(pool, load, count):

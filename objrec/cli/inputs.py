@@ -95,7 +95,7 @@ def opened(items: list[Item]) -> Iterator[Path | tuple[Path, ...] | Sample | Fai
         try:
             yield item.dataset[item.index]
         except DataError as error:
-            yield Failure(source, str(error).removeprefix(f"{source}: "))
+            yield Failure.of(source, error)
 
 
 def _expand_one(word: str, recursive: bool) -> Iterator[Item]:

@@ -73,7 +73,7 @@ class Reading:
                 item = self._item(dataset, index)
             except DataError as error:
                 source = dataset.sources[index]
-                self.failures.append(Failure(source, str(error).removeprefix(f"{source}: ")))
+                self.failures.append(Failure.of(source, error))
             else:
                 self.counts[dataset.split] += 1
                 yield item

@@ -91,7 +91,7 @@ class Dataset(Sequence):
         try:
             images = self.read(int(self.rows[index]))
         except DataError as error:
-            self._failed[source] = Failure(source, str(error).removeprefix(f"{source}: "))
+            self._failed[source] = Failure.of(source, error)
             raise
         return Sample(
             images=images,

@@ -169,7 +169,7 @@ def _failure(part: Any, index: int, preprocessing: Preprocessing) -> Failure:
     try:
         preprocessing.images(part[index].images)
     except DataError as error:
-        return Failure(source, str(error).removeprefix(f"{source}: "))
+        return Failure.of(source, error)
     return Failure(source, "could not be read the first time; evaluate again")
 
 

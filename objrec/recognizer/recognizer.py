@@ -192,7 +192,7 @@ class Recognizer:
         try:
             return self._preprocessed(image)
         except (DataError, ValueError) as error:
-            return Failure(source, str(error).removeprefix(f"{source}: "))
+            return Failure.of(source, error)
 
     def _preprocessed(self, image: Image) -> _Opened:
         source, pixels = self._pixels(image)

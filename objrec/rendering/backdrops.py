@@ -62,7 +62,7 @@ class Backdrops:
         try:
             pixels = read_image(path)
         except DataError as error:
-            self.failures.append(Failure(str(path), str(error).removeprefix(f"{path}: ")))
+            self.failures.append(Failure.of(path, error))
             return None
         pixels = np.dstack([pixels] * 3) if pixels.ndim == 2 else pixels
         return _shrunk(pixels, min(pixels.shape[:2]) // (_FINEST * self._pictures.size))

@@ -173,7 +173,7 @@ def render_block(
     try:
         model = read_model(mesh.path, settings.frame, gray)
     except DataError as error:
-        return [Failure(str(mesh.path), str(error).removeprefix(f"{mesh.path}: "))]
+        return [Failure.of(mesh.path, error)]
     views = views_of(settings, *name).part(block.start, block.stop)
     backdrops = Backdrops(settings.pictures, pictures)
     images = _images(settings, model, views, backdrops, block)

@@ -83,7 +83,7 @@ def _open_folder(folder: Path) -> Footage:
                 yield read_image(paths[index])
             except DataError as error:
                 source = str(paths[index])
-                yield Failure(source, str(error).removeprefix(f"{source}: "))
+                yield Failure.of(source, error)
 
     return Footage(folder, len(paths), read)
 
