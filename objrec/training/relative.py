@@ -78,11 +78,13 @@ class RelativeAzimuth:
         """Set every offset to the one of lowest summed energy.
 
         Candidates are half a grid step apart; a parabola through the best and its neighbours
-        goes between them.
+        goes between them. Where no azimuth is labelled there is nothing to estimate.
 
         Args:
             model: In evaluation mode, with the stem of this one's; this one if left out.
         """
+        if not self._batches:
+            return
         model = model or self.model
         warped = model.prepare()
         count = max(36, 2 * len(model.space.values["azimuth"]))

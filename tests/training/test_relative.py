@@ -60,7 +60,9 @@ def planted(missing=()):
     model.extractor = lookup(features + 0.1 * features.std() * torch.randn_like(features))
     labelled = poses.clone()
     labelled[:, AZIMUTH] = (azimuths - OFFSETS[objects]) % 360
-    labelled[torch.isin(objects, torch.tensor(missing, dtype=torch.long)), AZIMUTH] = torch.nan
+    labelled[torch.isin(objects, torch.tensor(list(missing), dtype=torch.long)), AZIMUTH] = (
+        torch.nan
+    )
     data = TrainingData(
         images=torch.arange(5 * VIEWS, dtype=torch.uint8).view(-1, 1, 1, 1, 1),
         labels=LABELS_OF_OBJECTS[objects],
@@ -151,6 +153,13 @@ def test_an_object_without_labels_keeps_an_unknown_offset():
     applied = relative.applied(data.poses, torch.arange(len(data)), plain)
     assert torch.equal(applied[:, AZIMUTH].isnan(), data.objects == 2)
     assert "b/2" not in relative.by_object()
+
+
+def test_without_any_azimuth_label_there_is_nothing_to_estimate():
+    model, data, _ = planted(missing=range(5))
+    relative = recovered(model, data)
+    assert relative.offsets.isnan().all()
+    assert relative.by_object() == {}
 
 
 def test_background_has_no_offset():

@@ -352,6 +352,14 @@ def test_partly_observed_poses(few, tmp_path, quick):
     assert Recognizer.load(tmp_path / "m").recognize(few[0]).pose.azimuth is not None
 
 
+def test_relative_azimuths_of_which_none_is_labelled(few, tmp_path, quick):
+    nothing = replace(few, poses=np.full_like(few.poses, np.nan))
+    list(train(nothing, tmp_path / "m", quick(pose=("azimuth=relative",))))
+    recognizer = Recognizer.load(tmp_path / "m")
+    assert "azimuth_offsets" not in recognizer.training
+    assert recognizer.recognize(few[0]).pose.azimuth is not None
+
+
 def test_stereo_pairs_in_colour(few, tmp_path, quick):
     def pair(row: int) -> np.ndarray:
         view = few.read(row)[0]
