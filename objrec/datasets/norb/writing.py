@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 
@@ -129,22 +129,26 @@ class _Part:
         self.count = 0
         self._folder, self._prefix = folder, prefix
         self._shape: tuple[int, ...] = ()
+        self._spool: BinaryIO | None = None
         self._labels: list[np.ndarray] = []
         self._info: list[np.ndarray] = []
 
     def add(self, images: np.ndarray, labels: np.ndarray, info: np.ndarray) -> None:
-        with self._hidden("spool").open("r+b" if self.count else "wb") as file:
+        if self._spool is None:
+            self._spool = self._hidden("spool").open("wb")
             # The number of samples is known in the end only; the header's length is not in doubt.
-            self.count += len(images)
-            self._shape = (self.count, *images.shape[1:])
-            file.write(header_bytes(_BYTE, self._shape))
-            file.seek(0, 2)
-            file.write(np.ascontiguousarray(images))
+            self._spool.write(header_bytes(_BYTE, images.shape))
+        self.count += len(images)
+        self._shape = (self.count, *images.shape[1:])
+        self._spool.write(np.ascontiguousarray(images))
         self._labels.append(labels)
         self._info.append(info)
 
     def finish(self, compress: bool) -> None:
         """Write the files, all but their names."""
+        self._spool.seek(0)
+        self._spool.write(header_bytes(_BYTE, self._shape))
+        self._spool.close()
         write_matrix(self._hidden("cat"), np.concatenate(self._labels), compress=compress)
         write_matrix(self._hidden("info"), np.concatenate(self._info), compress=compress)
         if not compress:
@@ -167,6 +171,8 @@ class _Part:
             (plain if compress else zipped).unlink(missing_ok=True)
 
     def remove(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
         for kind in ("spool", "cat", "info", "dat"):
             self._hidden(kind).unlink(missing_ok=True)
 
