@@ -77,7 +77,9 @@ def _listed(names: list[str]) -> str:
 
 def print_check(check: SetCheck) -> None:
     """Print the findings of a check, the errors first, each with its advice; then what to do."""
-    counts = [_counted(count, grade) for grade, count in check.counts.items() if count]
+    from objrec.datasets.checks.finding import counted
+
+    counts = [counted(count, grade) for grade, count in check.counts.items() if count]
     click.echo(f"{check.path}: {_content(check)}")
     click.echo(", ".join(counts) or "nothing was found that could be wrong")
     for finding in check.findings:
@@ -95,10 +97,11 @@ def print_check(check: SetCheck) -> None:
 def _content(check: SetCheck) -> str:
     if check.facts is None:
         return "could not be opened"
-    splits = check.to_dict()["splits"]
+    from objrec.datasets.checks.finding import counted
+
     told = [
-        f"{name}: {_counted(split['images'], 'sample')} of {_counted(split['objects'], 'object')}"
-        for name, split in splits.items()
+        f"{name}: {counted(split['images'], 'sample')} of {counted(split['objects'], 'object')}"
+        for name, split in check.splits.items()
     ]
     return "; ".join(told)
 
@@ -123,7 +126,3 @@ def _wrapped(text: str, indent: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"

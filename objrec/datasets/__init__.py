@@ -2,7 +2,7 @@
 
 from objrec.datasets.front import estimate_front_azimuth
 from objrec.datasets.images import read_image
-from objrec.datasets.opening import list_splits, open_dataset
+from objrec.datasets.opening import list_splits, open_dataset, open_splits
 from objrec.datasets.sample import Dataset, Sample
 from objrec.datasets.splits import hold_out_objects
 from objrec.datasets.summary import SetSummary, summarise
@@ -15,6 +15,7 @@ __all__ = [
     "hold_out_objects",
     "list_splits",
     "open_dataset",
+    "open_splits",
     "read_image",
     "summarise",
 ]

@@ -18,8 +18,8 @@ from objrec.datasets.checks.advice import advice, train_command
 from objrec.datasets.checks.facts import Facts, gather
 from objrec.datasets.checks.refusals import refused_labels
 from objrec.datasets.images import UNREADABLE_SUFFIXES, is_image_name, is_litter
-from objrec.datasets.norb.reading import find_norb
-from objrec.datasets.opening import checked_folder, list_splits, open_dataset
+from objrec.datasets.norb import find_norb
+from objrec.datasets.opening import checked_folder, open_splits
 from objrec.datasets.reading import stored_files
 from objrec.datasets.sample import Dataset
 from objrec.errors import DataError
@@ -53,6 +53,18 @@ class SetCheck:
         return {grade: found[grade] for grade in GRADES}
 
     @property
+    def splits(self) -> dict[str, dict[str, int]]:
+        """Split → how many ``images`` and ``objects``; empty if the labels were refused."""
+        if self.facts is None:
+            return {}
+        counts = {}
+        for number, name in enumerate(self.facts.splits):
+            mask = self.facts.split == number
+            objects = self.facts.units(mask & self.facts.is_object)
+            counts[name] = {"images": int(mask.sum()), "objects": objects}
+        return counts
+
+    @property
     def passed(self) -> bool:
         """Whether there is no error."""
         return not self.counts[ERROR]
@@ -63,7 +75,7 @@ class SetCheck:
         return {
             "path": self.path,
             "name": facts.name if facts else None,
-            "splits": _counted_splits(facts) if facts else {},
+            "splits": self.splits,
             "images_read": facts is not None and facts.images is not None,
             **{f"{grade}s": count for grade, count in self.counts.items()},
             "findings": [finding.to_dict() for finding in self.findings],
@@ -90,7 +102,7 @@ def check_set(
     """
     root = checked_folder(path)
     try:
-        parts = [open_dataset(root, split) for split in list_splits(root)]
+        parts = list(open_splits(root))
     except DataError as error:
         finding = refused_labels(error)
         if finding is None:
@@ -110,14 +122,6 @@ def findings_of(facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: GRADES.index(finding.grade)))
 
 
-def _counted_splits(facts: Facts) -> dict[str, dict[str, int]]:
-    counts = {}
-    for number, name in enumerate(facts.splits):
-        mask = facts.split == number
-        counts[name] = {"images": int(mask.sum()), "objects": facts.units(mask & facts.is_object)}
-    return counts
-
-
 def _unused(root: Path, parts: Sequence[Dataset]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """List the image files that no split takes in, and those in formats that are not read."""
     used = {_identity(file) for part in parts for file in _files_of(part)}
@@ -132,8 +136,11 @@ def _unused(root: Path, parts: Sequence[Dataset]) -> tuple[tuple[str, ...], tupl
 
 
 def _files_of(part: Dataset) -> Iterator[Path]:
-    for source in (*part.sources, *(failure.source for failure in part.failures)):
-        yield from stored_files(source, part.cameras) or (Path(source),)
+    for source in part.sources:
+        yield from stored_files(source, part.cameras)
+    for failure in part.failures:
+        # Of an incomplete sample some files are there, and are named all the same.
+        yield from map(Path, {failure.source, *failure.source.split("+")})
 
 
 def _identity(file: Path) -> str:

@@ -16,14 +16,14 @@ from objrec.datasets.description import SetDescription, read_description
 from objrec.datasets.folder_output import write_folder
 from objrec.datasets.frame import PoseFrame
 from objrec.datasets.norb.output import NorbOptions, NorbPlan
-from objrec.datasets.opening import checked_folder, list_splits, open_dataset
+from objrec.datasets.opening import checked_folder, open_dataset, open_splits
 from objrec.datasets.reading import Reading
 from objrec.datasets.resizing import Resizing
 from objrec.datasets.sample import Dataset
 from objrec.datasets.writing import check_apart, check_free, new_folder, write_description
 from objrec.errors import Failure, SettingsError
 
-FOLDER, NORB = LAYOUTS = ("folder", "norb")
+FOLDER, NORB = "folder", "norb"
 Progress = Callable[[int, int], None]
 
 
@@ -89,10 +89,8 @@ def convert(
     check_apart(Path(out), [root])
     check_free(Path(out), force=force)
     check_layout(layout, conversion)
-    parts = [open_dataset(root, name) for name in ([split] if split else list_splits(root))]
-    if split:
-        parts = [replace(parts[0], split="all")]
-    parts = _spread(parts, count)
+    only = [replace(open_dataset(root, split), split="all")] if split else None
+    parts = _spread(only or list(open_splits(root)), count)
     with new_folder(out, force=force) as folder:
         return write_set(
             parts, folder, layout, description_of(root, parts), conversion, on_progress

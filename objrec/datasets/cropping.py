@@ -59,20 +59,16 @@ class Finding:
     reason: str = ""
 
 
-def find_object(pixels: np.ndarray) -> Box | None:
-    """Return the box round the object of an image with a plain background.
+def look_for_object(pixels: np.ndarray) -> Finding:
+    """Find the object of an image with a plain background.
 
     Args:
         pixels: uint8, (H, W) or (H, W, 3).
 
     Returns:
-        The box, or None where no object stands out, or it touches the border of the image.
+        The box round it; none, and why, where no object stands out, or it touches the border of
+        the image.
     """
-    return look_for_object(pixels).box
-
-
-def look_for_object(pixels: np.ndarray) -> Finding:
-    """Do as `find_object` does, and say why there is no box if there is none."""
     first = Finding(None, _NOTHING)
     for number, mask in enumerate(object_masks(pixels)):
         finding = _judged(mask, pixels.shape[:2])

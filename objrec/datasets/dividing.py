@@ -16,9 +16,9 @@ import numpy as np
 from objrec.datasets.converting import NORB, Conversion, Progress, description_of, write_set
 from objrec.datasets.description import SetDescription
 from objrec.datasets.folder_output import SPLIT, FolderOutput, Row, finished
+from objrec.datasets.norb import find_norb
 from objrec.datasets.norb.output import NorbOptions
-from objrec.datasets.norb.reading import find_norb
-from objrec.datasets.opening import checked_folder, list_splits, open_dataset
+from objrec.datasets.opening import checked_folder, open_splits
 from objrec.datasets.reading import Reading
 from objrec.datasets.sample import Dataset, concatenated
 from objrec.datasets.splits import TEST, TRAIN, VAL, Division, deal_folds, divide, units_of
@@ -77,7 +77,7 @@ def split_set(
     root = checked_folder(path)
     check_apart(Path(out), [root])
     check_free(Path(out), force=force)
-    parts = [open_dataset(root, name) for name in list_splits(root)]
+    parts = list(open_splits(root))
     pool = concatenated(parts, "all")
     divided, remarks = _divided(pool, division)
     description = description_of(root, [pool])

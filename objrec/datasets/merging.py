@@ -25,8 +25,8 @@ from objrec.datasets.converting import (
 from objrec.datasets.description import SetDescription, SetEntries, read_description
 from objrec.datasets.folder import ALL
 from objrec.datasets.labels import SPLIT_NAMES
-from objrec.datasets.norb.reading import find_norb
-from objrec.datasets.opening import checked_folder, list_splits, open_dataset
+from objrec.datasets.norb import find_norb
+from objrec.datasets.opening import checked_folder, open_splits
 from objrec.datasets.sample import Dataset, concatenated
 from objrec.datasets.writing import check_apart, check_free, new_folder
 from objrec.errors import DataError
@@ -180,7 +180,7 @@ def _check_different(roots: Sequence[Path]) -> None:
 def _opened(roots: Sequence[Path]) -> list[Opened]:
     sets, taken = [], set()
     for root in roots:
-        parts = tuple(open_dataset(root, name) for name in list_splits(root))
+        parts = tuple(open_splits(root))
         name, number = parts[0].name, 1
         while name in taken:
             number += 1

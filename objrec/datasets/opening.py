@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ from objrec.datasets.folder import ALL, list_folder, visible_folders
 from objrec.datasets.frame import PoseFrame
 from objrec.datasets.labels import SPLIT_NAMES, canonical_split, find_labels, split_names, unlisted
 from objrec.datasets.listing import Listing, to_dataset
-from objrec.datasets.norb.reading import find_norb, read_norb
+from objrec.datasets.norb import find_norb, read_norb
 from objrec.datasets.sample import Dataset, concatenated
 from objrec.errors import DataError
 from objrec.options import did_you_mean
@@ -39,6 +40,23 @@ def open_dataset(
     listings = _listings(root, description.frame)
     wanted = _wanted(root, split, tuple(listings), purpose)
     return _opened(root, listings, wanted, description)
+
+
+def open_splits(path: str | Path) -> Iterator[Dataset]:
+    """Yield every split of a data set, the training split first; its files are listed once.
+
+    Each is opened when it is asked for: gzip files take memory.
+
+    Raises:
+        DataError: There is no such set, or its files are wrong.
+    """
+    root = checked_folder(path)
+    if norb := find_norb(root):
+        yield from (read_norb(root, name) for name in norb)
+        return
+    description = read_description(root)
+    listings = _listings(root, description.frame)
+    yield from (_opened(root, listings, name, description) for name in listings)
 
 
 def list_splits(path: str | Path) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class Resizing(Settings):
         if self.crop is not None:
             images, pose = self._cropped(images, pose)
         if self.size is not None:
-            images = np.stack([_shrunk(view, self.size) for view in images])
+            images = np.stack([shrunk(view, self.size) for view in images])
         if square:
             # As in preprocessing, a pixel more on one side than on the other moves no label.
             pose = seen_in(pose, (0, 0), max(images.shape[1:3]), self.size)
@@ -136,7 +136,8 @@ def _gray(images: np.ndarray) -> np.ndarray:
     return np.stack([cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in images])
 
 
-def _shrunk(view: np.ndarray, size: int) -> np.ndarray:
+def shrunk(view: np.ndarray, size: int) -> np.ndarray:
+    """Return an image whose longer side is at most so many pixels; never enlarged, nor squashed."""
     height, width = view.shape[:2]
     longer = max(height, width)
     if longer <= size:

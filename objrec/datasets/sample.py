@@ -118,6 +118,12 @@ class Dataset(Sequence):
         ]
         return np.array(names, dtype=str)
 
+    @property
+    def shows_background(self) -> np.ndarray:
+        """(N,) bool, whether a sample is of a background category, and shows no object."""
+        nothing = np.array([name in self.background for name in self.categories], dtype=bool)
+        return nothing[self.labels]
+
     def subset(self, indices: Iterable[int] | np.ndarray) -> Dataset:
         """Return the samples at these indices, in this order; a boolean mask works too."""
         picked = np.asarray(indices)

@@ -13,8 +13,8 @@ import numpy as np
 
 from objrec.datasets.labels import find_labels
 from objrec.datasets.listing import shows_colour
-from objrec.datasets.norb.reading import find_norb
-from objrec.datasets.opening import checked_folder, list_splits, open_dataset, split_folders
+from objrec.datasets.norb import find_norb
+from objrec.datasets.opening import checked_folder, open_splits, split_folders
 from objrec.datasets.sample import Dataset
 from objrec.errors import DataError, Failure
 from objrec.pose import AXES, AXIS, INDEX
@@ -128,8 +128,7 @@ def summarise(
     """
     root = checked_folder(path)
     splits = []
-    for split in list_splits(root):
-        dataset = open_dataset(root, split)
+    for dataset in open_splits(root):
         splits.append(_summarise_split(dataset, check, on_progress or (lambda done, total: None)))
     return SetSummary(
         str(path),

@@ -88,8 +88,12 @@ class Companions(trimesh.resolvers.Resolver):
         return Companions(self.folder / namespace, self.missing)
 
     def write(self, name: str, data: bytes) -> None:
-        """Refuse: nothing is written beside a mesh."""
-        raise NotImplementedError
+        """Refuse: nothing is written beside a mesh.
+
+        Raises:
+            io.UnsupportedOperation: Always.
+        """
+        raise io.UnsupportedOperation(f"{name}: nothing is written beside a mesh")
 
 
 def _in_other_case(path: Path) -> Path | None:

@@ -173,7 +173,7 @@ def _rendered(
 def _write(out: Path, settings: ToySettings, rendered: list[_Rendered], force: bool) -> None:
     from objrec.datasets.description import SetDescription, SetEntries
     from objrec.datasets.frame import AxisNote, PoseFrame
-    from objrec.datasets.norb.reading import write_norb
+    from objrec.datasets.norb import write_norb
     from objrec.datasets.writing import new_folder, write_description
 
     entries = SetEntries(name="toys", categories=settings.categories)

@@ -101,7 +101,7 @@ def load_training_data(
     )
     batch, failures = load_images(dataset, preprocessing, on_progress)
     categories = tuple(name for name in dataset.categories if name not in dataset.background)
-    labels = _answerable(batch.labels, dataset.categories, categories)
+    labels = answerable(batch.labels, dataset.categories, categories)
     if len(labels.unique()) < 2:
         raise DataError(
             f"{dataset.root}: fewer than two categories have readable images; add categories"
@@ -126,10 +126,10 @@ def load_training_data(
     )
 
 
-def _answerable(
+def answerable(
     labels: torch.Tensor, all_categories: tuple[str, ...], categories: tuple[str, ...]
 ) -> torch.Tensor:
-    """Number the labels by the categories that can be answered, background after the last."""
+    """Number labels (N,) by the categories that can be answered; all others follow the last."""
     places = [categories.index(n) if n in categories else len(categories) for n in all_categories]
     return torch.tensor(places, dtype=torch.int64)[labels]
 

@@ -31,7 +31,13 @@ from objrec.saving import (
 )
 from objrec.training.calibration import HeldOut, calibrate
 from objrec.training.checkpoint import CHECKPOINT
-from objrec.training.data import Progress, TrainingData, load_training_data, upright_plane_axes
+from objrec.training.data import (
+    Progress,
+    TrainingData,
+    answerable,
+    load_training_data,
+    upright_plane_axes,
+)
 from objrec.training.loop import Job, Loop, check_same_run, clean_up
 from objrec.training.reports import METRICS, EpochReport, write_metrics
 from objrec.training.settings import Recipe
@@ -207,12 +213,8 @@ def _held_out_answers(folder: Path, dataset: Dataset, device: torch.device) -> H
         recognizer.energies(images).per_category().cpu() for images in batch.images.split(256)
     ]
     # Images of background say nothing of how well known objects fit.
-    places = [
-        recognizer.categories.index(n) if n in recognizer.categories else -1
-        for n in dataset.categories
-    ]
-    labels = torch.tensor(places)[batch.labels]
-    known = labels >= 0
+    labels = answerable(batch.labels, dataset.categories, recognizer.categories)
+    known = labels < len(recognizer.categories)
     objects = len(set(dataset.objects[batch.index[known].numpy()]))
     return HeldOut(torch.cat(energies)[known], labels[known], objects)
 

@@ -300,6 +300,14 @@ def test_views_of_other_objects_are_no_copies(build):
     assert not {c for c in codes(build.write()) if "cop" in c}
 
 
+def test_what_is_left_of_an_incomplete_pair_is_not_called_unlisted(build):
+    mixed_cameras(build)
+    view(build, "test", 1).unlink()
+    found = check_set(build.write()).findings
+    assert "unreadable" in {finding.code for finding in found}
+    assert "unlisted" not in {finding.code for finding in found}
+
+
 def test_without_reading_images_names_and_labels_are_checked(build):
     in_two_splits(build)
     unreadable(build)

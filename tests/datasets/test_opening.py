@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from objrec.datasets import Dataset, list_splits, open_dataset
+from objrec.datasets import Dataset, list_splits, open_dataset, open_splits
 from objrec.datasets.folder_output import write_folder
 from objrec.datasets.norb.reading import write_norb
 from objrec.datasets.reading import Reading
@@ -382,3 +382,16 @@ def test_joined_splits_keep_factors_that_only_one_has(tmp_path):
     assert both.factors["lamp"].tolist() == ["", "", "", "", "on"]
     assert both.factors["instance"].tolist()[-1] == ""
     assert both[4].images[0, 0, 0] == 0
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_all_splits_are_those_that_are_opened_one_by_one(tmp_path, layout):
+    for split in ("train", "test"):
+        LAYOUTS[layout](tmp_path, split)
+    together = list(open_splits(tmp_path))
+    assert [part.split for part in together] == list(list_splits(tmp_path))
+    for part in together:
+        alone = open_dataset(tmp_path, part.split)
+        assert (part.sources, part.categories) == (alone.sources, alone.categories)
+        assert np.array_equal(part.labels, alone.labels)
+        assert np.array_equal(part.poses, alone.poses, equal_nan=True)

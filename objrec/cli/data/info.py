@@ -31,7 +31,7 @@ def info(set_path: Path, check: bool, picture: Path | None, as_json: bool, force
       objrec data info photos/
       objrec data info photos/ --picture sheet.png
     """  # noqa: D301
-    from objrec.datasets import list_splits, open_dataset, summarise
+    from objrec.datasets import open_splits, summarise
     from objrec.datasets.pictures import check_picture_path
     from objrec.datasets.view_sheet import view_sheet
 
@@ -44,5 +44,5 @@ def info(set_path: Path, check: bool, picture: Path | None, as_json: bool, force
     else:
         print_summary(summary)
     if picture is not None:
-        view_sheet([open_dataset(set_path, split) for split in list_splits(set_path)], picture)
+        view_sheet(list(open_splits(set_path)), picture)
         say(f"picture: {picture}")

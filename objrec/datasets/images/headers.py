@@ -1,4 +1,4 @@
-"""What an image file says of itself: its kind, size, orientation, depth, and number of frames.
+"""What an image file says of itself: its kind, size, orientation and depth.
 
 Files that are no images, state too many pixels, or whose checksums are wrong are refused here,
 before anything is decoded on their word. Pillow opens most of them, and its warnings are off. This
@@ -116,16 +116,6 @@ def read_header(data: bytes, path: str | Path) -> Header:
         raise damaged(path, data) from error
 
 
-def count_frames(data: bytes, header: Header) -> int:
-    """Return how many frames or pages a file has; the first one is what is read."""
-    try:
-        if header.kind == "TIFF":
-            return len(image_tiff.read_tags(data, most=10_000))
-        return getattr(header.image, "n_frames", 1)
-    except Exception:  # damage behind the first one
-        return 1
-
-
 def _check_size(width: int, height: int, path: str | Path) -> None:
     said = f"{path}: states {width} x {height} pixels"
     if width < 1 or height < 1:
@@ -203,7 +193,7 @@ def _jpeg2000_depth(data: bytes) -> Depth | None:
 
 
 def _tiff_header(data: bytes, path: str | Path) -> Header:
-    tags = image_tiff.read_tags(data)[0]
+    tags = image_tiff.read_tags(data)
     width, height = tags[image_tiff.WIDTH][0], tags[image_tiff.HEIGHT][0]
     _check_size(width, height, path)
     depth = image_tiff.tiff_depth(tags, path)

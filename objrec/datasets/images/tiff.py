@@ -29,32 +29,30 @@ _DEFLATE = (8, 32946)
 Tags = Mapping[int, tuple]
 
 
-def read_tags(data: bytes, most: int = 1) -> list[Tags]:
-    """Read the tags that matter here, page by page.
+def read_tags(data: bytes) -> Tags:
+    """Read the tags that matter here, of the first page.
 
     Args:
         data: The file.
-        most: Pages to look at.
 
     Returns:
-        Tag → its numbers, for each page.
+        Tag → its numbers.
 
     Raises:
-        ValueError, struct.error: The file is damaged.
+        ValueError, struct.error: The file is damaged, or has no page.
     """
     order = "<" if data.startswith(b"II") else ">"
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
     word = order + ("Q" if big else "I")
     place = struct.unpack_from(word, data, 8 if big else 4)[0]
-    pages, seen = [], set()
-    while place and place not in seen and len(pages) < most:
-        seen.add(place)
-        count = struct.unpack_from(order + ("Q" if big else "H"), data, place)[0]
-        start, size = place + (8 if big else 2), (20 if big else 12)
-        entries = range(start, start + size * min(count, 65535), size)
-        pages.append(dict(filter(None, (_entry(data, at, order, big) for at in entries))))
-        place = struct.unpack_from(word, data, start + size * count)[0]
-    return pages
+    if not place:
+        raise ValueError("the file has no page")
+    count = struct.unpack_from(order + ("Q" if big else "H"), data, place)[0]
+    start, size = place + (8 if big else 2), (20 if big else 12)
+    entries = range(start, start + size * min(count, 65535), size)
+    tags = dict(filter(None, (_entry(data, at, order, big) for at in entries)))
+    struct.unpack_from(word, data, start + size * count)  # where the next page would be named
+    return tags
 
 
 def _entry(data: bytes, at: int, order: str, big: bool) -> tuple[int, tuple] | None:

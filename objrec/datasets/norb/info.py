@@ -154,12 +154,7 @@ def info_of(dataset: Dataset, description: SetDescription, side: int) -> np.ndar
     info[:, SHIFT_Y] = _rounded(poses[:, INDEX["shift_y"]] * side)
     info[:, SCALE] = _rounded(np.exp(poses[:, INDEX["scale"]]))
     info[:, ROTATION] = poses[:, INDEX["roll"]]
-    return _filled(info, _background_rows(dataset))
-
-
-def _background_rows(dataset: Dataset) -> np.ndarray:
-    names = [name in dataset.background for name in dataset.categories]
-    return np.array(names, dtype=bool)[dataset.labels]
+    return _filled(info, dataset.shows_background)
 
 
 def _filled(info: np.ndarray, nothing: np.ndarray) -> np.ndarray:

@@ -151,7 +151,7 @@ def _without_layout(dataset: Dataset) -> Dataset:
 def _with_held_factors(dataset: Dataset) -> Dataset:
     """Leave out other factors, and all that is known of samples that show no object."""
     held = {n: c.copy() for n, c in dataset.factors.items() if n in COUNTED | MEASURED}
-    nothing, poses = _background_rows(dataset), dataset.poses.copy()
+    nothing, poses = dataset.shows_background, dataset.poses.copy()
     poses[nothing] = np.nan
     for column in held.values():
         column[nothing] = ""
@@ -166,18 +166,13 @@ def _check_factors(parts: Sequence[Dataset]) -> None:
                     f"{part.root}: has the factor '{name}', which NORB files cannot hold; "
                     "add --drop-factors to leave it out"
                 )
-        nothing = _background_rows(part)
+        nothing = part.shows_background
         known = [column[nothing] != "" for column in part.factors.values()]
         if np.any(known) or not np.isnan(part.poses[nothing]).all():
             raise DataError(
                 f"{part.root}: says more of its background than that it is background, which NORB "
                 "files cannot hold; add --drop-factors to leave that out"
             )
-
-
-def _background_rows(dataset: Dataset) -> np.ndarray:
-    names = [name in dataset.background for name in dataset.categories]
-    return np.array(names, dtype=bool)[dataset.labels]
 
 
 def _prefix(name: str, split: str) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from objrec.datasets.cropping import cut_out
 from objrec.datasets.frame import OBSERVED, RELATIVE, AxisNote, PoseFrame
 from objrec.datasets.naming import safe_name
+from objrec.datasets.resizing import shrunk
 from objrec.datasets.turntable.angles import TurntableSettings, picked_frames
 from objrec.datasets.turntable.joining import Addition, View, add_object, check_addition
 from objrec.datasets.turntable.looking import Look, Run, frames_of, look_at, shown_path
@@ -167,16 +167,6 @@ def _views(
             before = f"{number}-" if len(runs) > 1 else ""
             name = f"{before}{run.azimuths[i]:07.3f}"
             yield View(run.instance, name, pose, shrunk(pixels, settings.size))
-
-
-def shrunk(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Return an image whose longer side is at most so many pixels."""
-    height, width = pixels.shape[:2]
-    share = size / max(height, width)
-    if share >= 1:
-        return pixels
-    shape = max(1, round(width * share)), max(1, round(height * share))
-    return cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA)
 
 
 def _remarks(
