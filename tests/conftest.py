@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 
 from objrec.cli.main import main
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,18 @@ def command(capsys) -> Callable[..., Ran]:
         return Ran(code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[[str], ModuleType]:
+    """Load scripts/NAME.py as a module; scripts may import each other."""
+
+    def load(name: str) -> ModuleType:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(SCRIPTS)
+            return importlib.import_module(name)
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,7 @@
 """docs/your-own-images.md: every command of the guide is run, on rendered photographs and films."""
 
-import importlib.util
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,18 +13,10 @@ SHORTER = {"train": ["--epochs", "1"], "render": ["--size", "32", "--azimuth-ste
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory):
+def material(tmp_path_factory, script):
     pytest.importorskip("embreex")
     folder = tmp_path_factory.mktemp("guide")
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        path = ROOT / "scripts" / "guide_material.py"
-        spec = importlib.util.spec_from_file_location("guide_material", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.make(folder, views=4, frames=24, side=64)
-    finally:
-        sys.path.remove(str(ROOT / "scripts"))
+    script("guide_material").make(folder, views=4, frames=24, side=64)
     return folder
 
 
@@ -61,10 +51,7 @@ def test_pictures_are_there():
     assert all((GUIDE.parent / name).is_file() for name in pictures)
 
 
-def test_its_table_is_that_of_the_results():
-    path = ROOT / "scripts" / "readme_tables.py"
-    spec = importlib.util.spec_from_file_location("readme_tables", path)
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+def test_its_table_is_that_of_the_results(script):
+    tables = script("readme_tables")
     text = GUIDE.read_text(encoding="utf-8")
     assert tables.with_tables(text) == text

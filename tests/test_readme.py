@@ -1,6 +1,5 @@
 """README.md is run: its Python, its commands, and its tables against the results they come from."""
 
-import importlib.util
 import re
 import shlex
 import shutil
@@ -54,11 +53,8 @@ def test_commands_run_in_order(checkout, command):
         assert ran.code == 0, f"{' '.join(words)}: {ran.err}"
 
 
-def test_tables_are_those_of_the_results():
-    path = ROOT / "scripts" / "readme_tables.py"
-    spec = importlib.util.spec_from_file_location("readme_tables", path)
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+def test_tables_are_those_of_the_results(script):
+    tables = script("readme_tables")
     assert tables.with_tables(README) == README
 
 

@@ -1,8 +1,6 @@
 """Every odd kind of image file, from scripts/odd_images.py: what each must give, or be refused."""
 
-import importlib.util
 import resource
-import sys
 from pathlib import Path
 
 import cv2
@@ -12,20 +10,6 @@ from PIL import Image, ImageOps
 
 from objrec.datasets.images import is_image_name, is_litter, read_image
 from objrec.errors import DataError
-
-SCRIPTS = Path(__file__).parents[3] / "scripts"
-
-
-def load_script():
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        spec = importlib.util.spec_from_file_location("odd_images", SCRIPTS / "odd_images.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["odd_images"] = module
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(SCRIPTS))
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +24,9 @@ def picture():
 
 
 @pytest.fixture(scope="module")
-def odd(picture, tmp_path_factory):
+def odd(picture, tmp_path_factory, script):
     folder = tmp_path_factory.mktemp("odd")
-    return folder, load_script().write_odd_images(folder, picture)
+    return folder, script("odd_images").write_odd_images(folder, picture)
 
 
 def test_every_kind_reads_to_the_pixels_it_must(odd, capfd):
