@@ -122,6 +122,23 @@ class Energies:
         values = surfaces.reshape(len(self), len(names), grid.size)
         return Energies(values, names, grid, self.nothing)
 
+    def among(self, categories: torch.Tensor) -> Energies:
+        """Return the energies with all but one category of each image ruled out (+inf).
+
+        Unlike `given`, indices keep their meaning, and each image has a category of its own.
+
+        Args:
+            categories: (B,) indices.
+
+        Raises:
+            ValueError: There is not one category an image.
+        """
+        if categories.shape != (len(self),):
+            raise ValueError(f"one category an image: ({len(self)},), got {categories.shape}")
+        others = torch.ones(self.values.shape[:2], dtype=torch.bool, device=self.values.device)
+        others[torch.arange(len(self)), categories] = False
+        return replace(self, values=self.values.masked_fill(others[:, :, None], torch.inf))
+
     def surface(self, category: str, first: str, second: str) -> torch.Tensor:
         """Return the energy landscape of a category over two axes, minimal over all others.
 

@@ -6,6 +6,7 @@ is a pure question; nothing that is asked changes what is answered next.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,8 +18,9 @@ import torch
 from objrec.datasets import Sample, read_image
 from objrec.datasets.frame import PoseFrame
 from objrec.energy.energies import Energies, Hypotheses
+from objrec.energy.model import EnergyModel
 from objrec.errors import DataError, Failure, SettingsError
-from objrec.pose import Pose, PoseSpace
+from objrec.pose import INDEX, Pose, PoseSpace
 from objrec.preprocessing import Preprocessing, as_image_batch
 from objrec.recognizer.recognition import Hypothesis, Original, Recognition
 from objrec.saving import Calibration, SavedModel, load_model, shipped_model
@@ -34,6 +36,18 @@ class _Opened(NamedTuple):
     source: str | None
     pixels: torch.Tensor
     original: Original
+
+
+class Seen(NamedTuple):
+    """A batch of images as a model sees it: computed once, asked many questions.
+
+    Attributes:
+        features: (B, C, h, w) = G(X).
+        energies: Of every answer.
+    """
+
+    features: torch.Tensor
+    energies: Energies
 
 
 class Recognizer:
@@ -73,6 +87,26 @@ class Recognizer:
         """
         path = Path(folder) if folder is not None else shipped_model()
         return cls(load_model(path), device, name=path.resolve().name)
+
+    def searching(self, space: PoseSpace) -> Recognizer:
+        """Return a recogniser with the same weights that searches other poses.
+
+        So a model trained on a few views is asked about those between, to which its reference
+        models can be turned.
+
+        Raises:
+            SettingsError: The model is a classifier, or its references cannot be turned so.
+
+        Example:
+            ``recognizer.searching(PoseSpace({"azimuth": range(0, 360, 5)}))``
+        """
+        if not isinstance(self.network, EnergyModel):
+            raise SettingsError(f"a model of kind '{self.kind}' searches no poses")
+        other = copy.copy(self)
+        other.network = self.network.searching(space)
+        with torch.inference_mode():
+            other._prepared = other.network.prepare()
+        return other
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -151,11 +185,54 @@ class Recognizer:
             sources: B names to note in the answers.
             originals: What the B images were before preprocessing, likewise.
         """
+        seen = self.see(images)
+        return self.recognitions(
+            seen, refine=refine, hypotheses=hypotheses, sources=sources, originals=originals
+        )
+
+    @torch.inference_mode()
+    def see(self, images: torch.Tensor) -> Seen:
+        """Return features and energies of preprocessed images, for further questions.
+
+        Args:
+            images: (B, V, C, S, S) uint8, from `preprocessing.images`.
+        """
         features = self._features(images)
-        energies = self.network.energies(features, self._prepared)
-        found = self.network.hypotheses(features, energies, hypotheses, refined=refine)
-        nobody = [None] * len(images)
-        return self._recognitions(energies, found, sources or nobody, originals or nobody)
+        return Seen(features, self.network.energies(features, self._prepared))
+
+    @torch.inference_mode()
+    def recognitions(
+        self,
+        seen: Seen,
+        *,
+        refine: bool = True,
+        hypotheses: int = 3,
+        sources: Sequence[str | None] | None = None,
+        originals: Sequence[Original | None] | None = None,
+    ) -> list[Recognition]:
+        """Return the answers to images seen; arguments as for `recognize_batch`."""
+        found = self.network.hypotheses(*seen, hypotheses, refined=refine)
+        nobody = [None] * len(seen.features)
+        return self._recognitions(seen.energies, found, sources or nobody, originals or nobody)
+
+    @torch.inference_mode()
+    def poses(self, seen: Seen, categories: torch.Tensor, *, refine: bool = True) -> torch.Tensor:
+        """Return the best pose of each image, given its category.
+
+        Args:
+            seen: From `see`.
+            categories: (B,) indices.
+            refine: Whether poses leave the grid of the pose space.
+
+        Returns:
+            (B, A) stored units; NaN on the axes that the model does not answer.
+        """
+        energies = seen.energies.among(categories.to(self.device))
+        found = self.network.hypotheses(seen.features, energies, 1, refined=refine)
+        poses = torch.full_like(found.pose[:, 0], torch.nan)
+        answered = [INDEX[name] for name in found.axes]
+        poses[:, answered] = found.pose[:, 0, answered]
+        return poses
 
     @torch.inference_mode()
     def energies(self, images: Image | Sequence[Image]) -> Energies:
@@ -170,8 +247,7 @@ class Recognizer:
         else:
             listed = images if isinstance(images, list) else [images]
             pixels = [self._preprocessed(image).pixels for image in listed]
-        batch = torch.stack(pixels)
-        return self.network.energies(self._features(batch), self._prepared)
+        return self.see(torch.stack(pixels)).energies
 
     def _answered(self, opened: list[_Opened], refine: bool, hypotheses: int) -> list[Recognition]:
         return self.recognize_batch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import shutil
 from collections.abc import Generator, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from objrec.datasets import Dataset, hold_out_objects
 from objrec.datasets.frame import LATENT, OBSERVED, PoseFrame
@@ -43,7 +45,7 @@ from objrec.training.reports import METRICS, EpochReport, write_metrics
 from objrec.training.settings import Recipe
 from objrec.training.space import choose_space
 
-FOLDS = "folds"
+FOLDS, EPOCHS = "folds", "epochs"
 
 
 def train(
@@ -56,6 +58,7 @@ def train(
     force: bool = False,
     device: str = "auto",
     on_batch: Progress | None = None,
+    keep_every: int | None = None,
 ) -> Iterator[EpochReport]:
     """Train a model on all objects of a set and write its folder when the last epoch is done.
 
@@ -71,6 +74,8 @@ def train(
         force: Replace a model that is there.
         device: 'auto', 'cpu', 'cuda', ...
         on_batch: Called with (steps done, steps in all); images, while the set is being read.
+        keep_every: Keep the model as it was after every so many epochs too, and after the last:
+            model folders epochs/004, epochs/008, … in `out`.
 
     Yields:
         One report an epoch; on resuming, those of the earlier epochs first.
@@ -83,7 +88,7 @@ def train(
     Example:
         ``for report in train(open_dataset("data/toys"), "out/toys"): print(report)``
     """
-    run = _Run(settings or Recipe(), choose_device(device), on_batch or _silent)
+    run = _Run(settings or Recipe(), choose_device(device), on_batch or _silent, keep_every)
     out, dataset = Path(out), dataset.with_present_categories()
     if resume and (out / CONFIG).is_file():
         _tidy(out)  # in case it was killed in its very last step
@@ -112,6 +117,7 @@ class _Run:
     recipe: Recipe
     device: torch.device
     on_batch: Progress
+    keep_every: int | None = None
 
     def fit(self, job: Job, dataset: Dataset, answers: list[HeldOut]) -> Iterator[EpochReport]:
         """Train one model, from its checkpoint if there is one, and write its folder.
@@ -125,16 +131,32 @@ class _Run:
         loop = Loop(job, self.on_batch, on_frozen=self.on_batch)
         for report in loop.run():
             write_metrics(job.folder, loop.reports)
+            if self._keeps(report, loop):
+                network = copy.deepcopy(loop.result()).cpu()
+                kept = self._saved(job, dataset, loop, network, [])
+                save_model(job.folder / EPOCHS / f"{report.epoch:03d}", kept)
             yield report
+        save_model(job.folder, self._saved(job, dataset, loop, loop.result().cpu(), answers))
+        clean_up(job.folder)
+
+    def _keeps(self, report: EpochReport, loop: Loop) -> bool:
+        """Whether the model as it is now is to be kept; of earlier epochs it is gone."""
+        if self.keep_every is None or report.epoch != len(loop.reports):
+            return False
+        return report.epoch % self.keep_every == 0 or report.epoch == loop.epochs
+
+    def _saved(
+        self, job: Job, dataset: Dataset, loop: Loop, network: nn.Module, answers: list[HeldOut]
+    ) -> SavedModel:
         facts = _facts(dataset, job.data, loop.reports, self.recipe)
         if answers:
             errors = ", ".join(f"{100 * fold.error_rate:.1f} %" for fold in answers)
             facts["error on held-out objects, by fold"] = errors
         found = loop.azimuth_offsets()
         offsets = {"azimuth_offsets": found} if found else {}
-        saved = SavedModel(
+        return SavedModel(
             kind=self.recipe.kind,
-            network=loop.result().cpu(),
+            network=network,
             settings=self.recipe.model,
             preprocessing=job.data.preprocessing,
             calibration=calibrate(answers) if answers else None,
@@ -142,8 +164,6 @@ class _Run:
             frame=_answered_frame(job.data),
             background=job.data.background,
         )
-        save_model(job.folder, saved)
-        clean_up(job.folder)
 
     def job(self, dataset: Dataset, folder: Path, stage: str) -> Job:
         """Read the set and build the network; nothing is written.
@@ -166,7 +186,8 @@ class _Run:
         # Heads cannot learn what is not labelled, as planar views cannot: no latent view axes.
         references = recipe.model.references if recipe.kind == "energy" else "planar"
         poses = data.poses.numpy().astype(float)
-        space = choose_space(poses, recipe.pose, references, data.frame)
+        front = data.front_azimuth if recipe.augmentation.mirror else None
+        space = choose_space(poses, recipe.pose, references, data.frame, front)
         latent = data.frame.axes_of(LATENT)
         data = replace(data, poses=upright_plane_axes(data.poses, space, latent))
         with torch.random.fork_rng(devices=[]):
@@ -251,6 +272,8 @@ def _clear(out: Path) -> None:
     for name in (CONFIG, WEIGHTS, CARD, METRICS, CHECKPOINT):
         (out / name).unlink(missing_ok=True)
         (out / f"{name}.partial").unlink(missing_ok=True)
+    if (out / EPOCHS).is_dir():
+        shutil.rmtree(out / EPOCHS)
     _tidy(out)
 
 
@@ -303,7 +326,7 @@ def _facts(
         "unreadable images left out": len(data.failures),
         "azimuth of the front": "unknown: images were not mirrored" if front is None else front,
         "loss": recipe.loss.loss if recipe.kind == "energy" else "cross-entropy",
-        "epochs": last.epochs,
+        "epochs": last.epoch,
         "seed": recipe.training.seed,
         "error on the augmented training images": f"{100 * last.error_rate:.1f} %",
         "training time": f"{sum(report.seconds for report in reports):.0f} s",

@@ -18,21 +18,27 @@ _MOST_POSES = 20_000
 
 
 def choose_space(
-    poses: np.ndarray, settings: PoseSettings, references: str, frame: PoseFrame | None = None
+    poses: np.ndarray,
+    settings: PoseSettings,
+    references: str,
+    frame: PoseFrame | None = None,
+    front: float | None = None,
 ) -> PoseSpace:
     """Choose the grid of poses to search.
 
     Azimuth goes all the way round where views do, in the widest step that the labels nearly lie
-    on; where they leave a wide gap, only the observed ones are searched, since a trained model is
-    pushed away from poses it never sees. Elevation takes the set's own values. In-plane axes are
-    searched where they were observed, or on request (`roll_range`). Where nothing was observed
-    at all, volumes search views all round, as a latent pose.
+    on; where they leave a wide gap, only those that training shows are searched, since a trained
+    model is pushed away from poses it never sees. Elevation takes the set's own values. In-plane
+    axes are searched where they were observed, or on request (`roll_range`). Where nothing was
+    observed at all, volumes search views all round, as a latent pose.
 
     Args:
         poses: (N, A) stored units, NaN where not observed or not to be used.
         settings: Steps.
         references: 'volume' or 'planar'; planar references have views only where observed.
         frame: How the labels are meant; relative azimuths say nothing of where views are.
+        front: The azimuth of the front, by which training mirrors images: it then shows azimuth
+            2 front - a as well as a. None where nothing is mirrored.
 
     Raises:
         SettingsError: The grid would have more than 20,000 poses.
@@ -42,7 +48,10 @@ def choose_space(
     for name in AXES:
         observed = poses[:, INDEX[name]]
         observed = observed[~np.isnan(observed)]
-        found = _axis_values(name, observed, settings, references, name in relative)
+        if name == "azimuth":
+            found = _azimuths(observed, settings, references, name in relative, front)
+        else:
+            found = _axis_values(name, observed, settings, references)
         if found is not None and len(found) > 1:
             values[name] = found
     space = PoseSpace(values)
@@ -56,10 +65,8 @@ def choose_space(
 
 
 def _axis_values(
-    name: str, observed: np.ndarray, settings: PoseSettings, references: str, relative: bool
+    name: str, observed: np.ndarray, settings: PoseSettings, references: str
 ) -> tuple[float, ...] | None:
-    if name == "azimuth":
-        return _azimuths(observed, settings, references, relative)
     if name == "elevation":
         return _elevations(observed, settings, references)
     if name == "roll" and settings.roll_range > 0:
@@ -70,7 +77,11 @@ def _axis_values(
 
 
 def _azimuths(
-    observed: np.ndarray, settings: PoseSettings, references: str, relative: bool
+    observed: np.ndarray,
+    settings: PoseSettings,
+    references: str,
+    relative: bool,
+    front: float | None,
 ) -> tuple[float, ...] | None:
     step = settings.azimuth_step
     if not len(observed):
@@ -82,7 +93,10 @@ def _azimuths(
     grid = np.array(_spread(0.0, 360.0, step))
     if relative:
         return tuple(grid)
-    distance = np.abs(AXIS["azimuth"].difference(grid[:, None], np.unique(observed)[None]))
+    shown = np.unique(observed)
+    if front is not None:
+        shown = np.concatenate([shown, 2 * front - shown])
+    distance = np.abs(AXIS["azimuth"].difference(grid[:, None], shown[None]))
     return tuple(grid[distance.min(axis=1) <= step / 2 + 1e-6])
 
 

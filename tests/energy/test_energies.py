@@ -188,3 +188,19 @@ def test_questions_about_what_is_not_there_are_refused(question, message):
 def test_a_mistaken_axis_name_is_refused():
     with pytest.raises(ValueError, match="axis 'azimut' is not searched"):
         random_energies().given(azimut=3.0)
+
+
+def test_among_keeps_one_category_of_each_image_and_its_meaning():
+    energies = random_energies()
+    chosen = torch.tensor([2, 0, 1, 2])
+    found = energies.among(chosen).best()
+    assert found.category[:, 0].tolist() == chosen.tolist()
+    for i, k in enumerate(chosen.tolist()):
+        assert found.energy[i, 0] == surfaces_of(energies)[i, k].min()
+        alone = energies.given(category=CATEGORIES[k]).best()
+        assert torch.equal(found.pose[i], alone.pose[i])
+
+
+def test_among_needs_a_category_for_each_image():
+    with pytest.raises(ValueError, match=r"one category an image: \(4,\), got"):
+        random_energies().among(torch.tensor([0]))

@@ -359,3 +359,48 @@ def test_a_device_that_is_not_there(device):
 def test_auto_takes_a_gpu_where_there_is_one():
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert Recognizer(model()).device.type == expected
+
+
+@pytest.mark.parametrize("kind", ["energy", "cnn", "cnn-pose"])
+def test_what_is_seen_once_answers_every_question(kind, files):
+    recognizer = recognizer_of(kind)
+    images = torch.stack([recognizer.preprocessing.images(read(path)[None]) for path in files])
+    seen = recognizer.see(images)
+    for answer, path in zip(recognizer.recognitions(seen), files, strict=True):
+        same(answer, recognizer.recognize(path))
+    torch.testing.assert_close(seen.energies.values, recognizer.energies(list(files)).values)
+
+
+def test_the_pose_given_a_category_is_that_of_its_lowest_energy(recognizer, files):
+    images = torch.stack([recognizer.preprocessing.images(read(path)[None]) for path in files])
+    seen = recognizer.see(images)
+    for k, category in enumerate(recognizer.categories):
+        poses = recognizer.poses(seen, torch.full((len(files),), k), refine=False)
+        best = seen.energies.given(category=category).best()
+        torch.testing.assert_close(poses[:, :2], best.pose[:, 0, :2])
+        assert poses[:, 2:].isnan().all()
+    answers = recognizer.recognitions(seen)
+    own = torch.tensor([recognizer.categories.index(a.category) for a in answers])
+    for pose, answer in zip(recognizer.poses(seen, own).tolist(), answers, strict=True):
+        assert pose[:2] == pytest.approx(list(answer.pose.to_vector()[:2]), abs=1e-3)
+
+
+def test_searching_finer_poses_finds_energies_no_higher(recognizer, files):
+    finer = PoseSpace({"azimuth": tuple(range(0, 360, 10)), "elevation": (20.0, 40.0)})
+    coarse = recognizer.energies(files[0])
+    fine = recognizer.searching(finer).energies(files[0])
+    assert fine.grid.space == finer
+    both = fine.values.view(3, 36, 2)[:, ::2]
+    torch.testing.assert_close(both, coarse.values.view(3, 18, 2))
+    torch.testing.assert_close(recognizer.energies(files[0]).values, coarse.values)
+
+
+def test_only_turnable_references_search_other_views():
+    with pytest.raises(SettingsError, match="a model of kind 'cnn' searches no poses"):
+        recognizer_of("cnn").searching(SPACE)
+    settings = ModelSettings(channels=8, references="planar")
+    network = build_network("energy", ("box", "cross"), SPACE, Preprocessing(), settings)
+    planar = Recognizer(SavedModel("energy", network, settings, Preprocessing(), None, {}), "cpu")
+    with pytest.raises(SettingsError, match="cannot be turned to other views"):
+        planar.searching(PoseSpace({"azimuth": (0.0, 180.0)}))
+    assert planar.searching(SPACE).space == SPACE

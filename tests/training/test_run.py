@@ -15,6 +15,7 @@ from objrec import Recognizer, evaluate
 from objrec.datasets import Dataset, open_dataset
 from objrec.errors import DataError, SettingsError
 from objrec.pose import AXIS, INDEX
+from objrec.saving import load_model
 from objrec.training import Recipe, train
 
 FINISHED = {"README.md", "config.json", "metrics.csv", "model.safetensors"}
@@ -386,3 +387,22 @@ def test_collapse_is_remarked(few, tmp_path, quick):
         patch.setattr(torch, "randn", lambda *shape, **_: torch.ones(*shape))
         reports = list(train(few, tmp_path / "n", quick(epochs=1, lr=0.0, augment_noise=0.0)))
     assert reports[0].note.startswith("collapse: references or features have merged")
+
+
+def test_stages_of_a_training_are_kept_on_request(few, quick, tmp_path):
+    reports = list(train(few, tmp_path / "m", quick(epochs=5), keep_every=2, device="cpu"))
+    stages = sorted(path.name for path in (tmp_path / "m" / "epochs").iterdir())
+    assert stages == ["002", "004", "005"] and len(reports) == 5
+    last, final = (load_model(tmp_path / "m" / f) for f in ("epochs/005", ""))
+    early = load_model(tmp_path / "m" / "epochs" / "002")
+    for name, tensor in final.network.state_dict().items():
+        assert torch.equal(last.network.state_dict()[name], tensor), name
+    assert early.training["facts"]["epochs"] == 2 and final.training["facts"]["epochs"] == 5
+    alone = list(train(few, tmp_path / "alone", quick(epochs=5), device="cpu"))
+    assert [r.loss for r in alone] == [r.loss for r in reports]
+
+
+def test_training_anew_removes_kept_stages(few, quick, tmp_path):
+    list(train(few, tmp_path / "m", quick(epochs=1), keep_every=1, device="cpu"))
+    list(train(few, tmp_path / "m", quick(epochs=1), force=True, device="cpu"))
+    assert not (tmp_path / "m" / "epochs").exists()

@@ -176,3 +176,11 @@ def test_every_label_is_near_a_value_that_is_searched():
         apart = np.abs(labels[:, None] - np.array(grid.space.values[name]))
         apart = np.minimum(apart, 360 - apart) if name == "azimuth" else apart
         assert apart.min(axis=1).max() <= most + 1e-6
+
+
+def test_mirror_images_show_azimuths_on_the_other_side_of_the_front():
+    seen = views([0, 20, 40, 300, 320, 340], [30, 40])
+    mirrored = choose_space(seen, PoseSettings(), "volume", PoseFrame(), front=0.0)
+    assert mirrored.values["azimuth"] == (-60, -40, -20, 0, 20, 40, 60)
+    other = choose_space(views([0, 20, 40], [30]), PoseSettings(), "volume", PoseFrame(), 90.0)
+    assert other.values["azimuth"] == (0, 20, 40, 140, 160, 180)
