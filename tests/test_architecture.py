@@ -33,8 +33,8 @@ ROW |= {"__init__": 0, "__main__": len(ROWS) + 1}
 
 # Where else a library is imported, it has spread; a trailing slash means the whole folder.
 HOMES = {
-    "kornia": ("warping.py", "training/augmentation.py"),
-    "matplotlib": ("report/figures.py", "datasets/pictures.py"),
+    "kornia": ("warping.py", "training/augmentation.py", "evaluation/sweep/changes.py"),
+    "matplotlib": ("report/", "datasets/pictures.py"),
     "PIL": ("datasets/images/",),
     "jinja2": ("report/",),
     "markupsafe": ("report/",),

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import datetime
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from objrec import __version__
 from objrec.cli.flags import device_option, force_option, model_option, set_argument, split_option
+from objrec.cli.provenance import provenance
+from objrec.cli.several import SeveralCommand, several
 from objrec.cli.tables import Bar, print_table, say
 from objrec.errors import DataError
 
 if TYPE_CHECKING:
     from objrec.evaluation import Evaluation
 
-RESULT, PAGE = "evaluation.json", "report.html"
+RESULT, PAGE, ERRORS = "evaluation.json", "report.html", "errors.csv"
+BASELINES = ("nearest", "svm", "retrieval")
 
 
-@click.command("evaluate")
+@click.command("evaluate", cls=SeveralCommand)
 @set_argument
 @model_option
 @click.option(
@@ -28,7 +28,7 @@ RESULT, PAGE = "evaluation.json", "report.html"
     metavar="DIR",
     required=True,
     type=click.Path(path_type=Path),
-    help=f"folder for {RESULT} and {PAGE}",
+    help=f"folder for {RESULT}, {PAGE} and {ERRORS}",
 )
 @split_option
 @click.option(
@@ -36,6 +36,26 @@ RESULT, PAGE = "evaluation.json", "report.html"
     metavar="NAME,…",
     multiple=True,
     help="categories that look alike from every side: no pose figures for them",
+)
+@several("--compare", "MODEL…", "models to hold against this one, in every part of the report")
+@several(
+    "--baselines",
+    "NAME…",
+    f"compare with what needs no network of its own, fitted to the training split: "
+    f"{', '.join(BASELINES)}",
+)
+@click.option(
+    "--unknown",
+    metavar="SET2",
+    type=click.Path(path_type=Path),
+    help="images of objects of no trained category: are they told? SET2@SPLIT names a split",
+)
+@click.option(
+    "--sweep",
+    metavar="N",
+    default="250",
+    show_default=True,
+    help="images to change step by step (turned, shifted, blurred, …); 'all', or 0 for none",
 )
 @click.option(
     "--resamples",
@@ -45,7 +65,9 @@ RESULT, PAGE = "evaluation.json", "report.html"
     show_default=True,
     help="bootstrap resamples of the objects",
 )
-@click.option("--seed", metavar="N", default=0, show_default=True, help="seed of the bootstrap")
+@click.option(
+    "--seed", metavar="N", default=0, show_default=True, help="seed of the bootstrap and the sweep"
+)
 @force_option
 @device_option
 def evaluate(
@@ -58,6 +80,7 @@ def evaluate(
     seed: int,
     force: bool,
     device: str,
+    **asked: Any,
 ) -> None:
     """Measure a model on the data set SET.
 
@@ -69,41 +92,40 @@ def evaluate(
     Examples:
       objrec evaluate data/toys --out out/report
       objrec evaluate photos/ --model out/mine --out out/report --exclude-pose apple,tomato
+      objrec evaluate photos/ --model out/mine --compare out/cnn --baselines svm --out out/report
     """  # noqa: D301
-    for name in (RESULT, PAGE):
+    for name in (RESULT, PAGE, ERRORS):
         if (out / name).exists() and not force:
             raise DataError(f"{out / name}: exists; add --force to overwrite it")
+    from objrec.cli.extras import extras_of
     from objrec.datasets import open_dataset
     from objrec.evaluation import evaluate as measure
     from objrec.recognizer import Recognizer
-    from objrec.report import write_report
+    from objrec.report import write_errors, write_report
 
     recognizer = Recognizer.load(model, device=device)
     dataset = open_dataset(set_path, split, purpose="test")
+    extras = extras_of(set_path, device, **asked)
     with Bar("evaluating") as bar:
         evaluation = measure(
             recognizer,
             dataset,
+            extras=extras,
+            pictures=out,
             exclude_pose=[name for part in exclude_pose for name in part.split(",") if name],
             seed=seed,
             resamples=resamples,
             on_progress=bar.tick,
-            provenance=_provenance(),
+            on_stage=bar.retitle,
+            provenance=provenance(),
         )
     evaluation.save(out / RESULT)
+    write_errors(evaluation, out / ERRORS)
     write_report(evaluation, out / PAGE)
     for failure in evaluation.failures:
         say(f"objrec: {failure['file']}: {failure['error']}")
     print_table(["measured", "value"], summary(evaluation))
     click.echo(f"report: {out / PAGE}")
-
-
-def _provenance() -> dict[str, Any]:
-    return {
-        "command": shlex.join(["objrec", *click.get_current_context().obj]),
-        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "version": __version__,
-    }
 
 
 def summary(evaluation: Evaluation) -> list[tuple[str, str]]:

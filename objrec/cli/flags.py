@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import typing
 from collections.abc import Callable
 from functools import cached_property
@@ -68,6 +69,7 @@ class SettingOption(click.Option):
 
     def __init__(self, described: Option, title: str) -> None:
         self.described, self.title = described, title
+        self.many = described.repeated and described.kind in (int, float)
         flag, kind = described.flag, SettingType(described)
         if described.kind is bool:
             flag, kind = f"{flag}/--no-{flag[2:]}", None
@@ -187,7 +189,11 @@ class SettingsCommand(click.Command):
                 formatter.write_dl(records)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; a flag that may stand alone does not take the path that follows for its value."""
+        """Parse; a flag that may stand alone does not take the path that follows for its value.
+
+        Repeated numbers may also be written as words of their own: ``--seeds 0 1 2``.
+        """
+        args = _numbers_joined(args, {o.opts[0] for o in chain(*self.options.values()) if o.many})
         alone = {p.opts[0]: p for p in self.params if isinstance(p, click.Option) and not p.is_flag}
         for i, (word, following) in enumerate(pairwise(args)):
             value = getattr(alone.get(word), "flag_value", None)
@@ -206,6 +212,18 @@ class SettingsCommand(click.Command):
         alone = parts.keys() == {""}
         ctx.params["settings"] = built[""] if alone else self.settings_type(**built)
         return super().invoke(ctx)
+
+
+def _numbers_joined(args: list[str], flags: set[str]) -> list[str]:
+    """Join the numbers that follow one of these flags into its one value: ``0,1,2``."""
+    joined: list[str] = []
+    for word in args:
+        after_flag = len(joined) > 1 and joined[-2] in flags
+        if after_flag and re.fullmatch(r"[\d.]+", word) and re.fullmatch(r"[\d.,]+", joined[-1]):
+            joined[-1] += f",{word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def settings_command(name: str, load: Callable[[], type], **kwargs: Any) -> Callable:

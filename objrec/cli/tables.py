@@ -86,6 +86,10 @@ class Bar:
         """Show that `done` of `total` steps are done."""
         self._progress.update(self._task, completed=done, total=total)
 
+    def retitle(self, title: str) -> None:
+        """Say that something else is done now, from its beginning."""
+        self._progress.reset(self._task, description=title, total=None)
+
     def say(self, text: str) -> None:
         """Print a remark on stderr, above the bar."""
         if self._progress.disable:

@@ -6,6 +6,7 @@ training step, or once per recogniser) and passes back in.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import torch
@@ -15,9 +16,10 @@ from objrec.energy.distance import DISTANCES
 from objrec.energy.energies import Energies, Hypotheses
 from objrec.energy.network import Network
 from objrec.energy.references import PlanarReferences, VolumeReferences, Warped
-from objrec.energy.refinement import refine
+from objrec.energy.refinement import refinement_path
 from objrec.energy.settings import ModelSettings
-from objrec.pose import PoseGrid, PoseSpace
+from objrec.errors import SettingsError
+from objrec.pose import VIEW_AXES, PoseGrid, PoseSpace
 from objrec.warping import Operators
 
 # Where the energy of "nothing fits" starts, in units of the distance's scale: for the cosine
@@ -36,6 +38,21 @@ class EnergyModel(Network):
         self.distance = DISTANCES[settings.distance](settings.scale, settings.scale_cap)
         if self.background:
             self.nothing = nn.Parameter(torch.tensor(_NOTHING))
+
+    def searching(self, space: PoseSpace) -> EnergyModel:
+        """Return the same model, its weights shared, searching other poses than it was trained on.
+
+        A volume can be turned to any view; discrete views (planar references) are what they are.
+
+        Raises:
+            SettingsError: The references hold other views than the space has.
+        """
+        planar = isinstance(self.references, PlanarReferences)
+        if planar and space.part(VIEW_AXES) != self.references.view_grid.space:
+            raise SettingsError("planar references cannot be turned to other views; use volume")
+        other = copy.copy(self)
+        other.space = space
+        return other
 
     def operators(self, grid: PoseGrid | None = None) -> Operators:
         """Return the constant warps of a grid (default: the model's own)."""
@@ -86,12 +103,28 @@ class EnergyModel(Network):
         found = energies.hypotheses(count)
         if not refined:
             return found
+        return replace(found, pose=self.path(features, found, energies)[-1].pose)
+
+    def path(
+        self, features: torch.Tensor, found: Hypotheses, energies: Energies
+    ) -> list[Hypotheses]:
+        """Return hypotheses on their way from the grid to their refined poses.
+
+        Args:
+            features: (B, C, h, w), those that `energies` were computed from.
+            found: From ``energies.hypotheses``.
+            energies: From `energies`.
+
+        Returns:
+            `found`, and the hypotheses after each stage of `refinement_path`, with the energies
+            of the poses they have moved to.
+        """
 
         def paired(image: torch.Tensor, category: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:
             return self.energy_at(features[image], category, pose)
 
         axes = self.references.continuous_axes(energies.grid.space)
-        return replace(found, pose=refine(found, energies, paired, axes).pose)
+        return list(refinement_path(found, energies, paired, axes))
 
     def energy_at(
         self, features: torch.Tensor, category: torch.Tensor, pose: torch.Tensor
@@ -103,12 +136,27 @@ class EnergyModel(Network):
             category: (N,) indices.
             pose: (N, A) stored units.
         """
+        return self._candidates(features, category, pose)[1].amin(dim=1)
+
+    def matched(
+        self, features: torch.Tensor, category: torch.Tensor, pose: torch.Tensor
+    ) -> torch.Tensor:
+        """Return (N, C, h, w): the warped references that `energy_at` compares with.
+
+        Where a category owns several references, the one of lowest energy; arguments as there.
+        """
+        maps, energies = self._candidates(features, category, pose)
+        return maps[torch.arange(len(maps), device=maps.device), energies.argmin(dim=1)]
+
+    def _candidates(
+        self, features: torch.Tensor, category: torch.Tensor, pose: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the maps (N, M, C, h, w) of all references of a category, and energies (N, M)."""
         maps, coverage = self.references.at(category, pose)
         m = maps.shape[1]
         repeated = features.repeat_interleave(m, dim=0)
         coverage = coverage.repeat_interleave(m, dim=0)
-        energy = self.distance.paired(repeated, maps.flatten(0, 1), coverage)
-        return energy.view(-1, m).amin(dim=1)
+        return maps, self.distance.paired(repeated, maps.flatten(0, 1), coverage).view(-1, m)
 
 
 def _build_references(

@@ -8,7 +8,7 @@ hypothesis worse, and needs no gradient of the sampling, which has kinks at grid
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -41,16 +41,35 @@ def refine(
         The hypotheses in their order, each of lower or equal energy, within one grid step of its
         start and inside the grid's range.
     """
+    *_, last = refinement_path(hypotheses, energies, paired_energy, axes, rounds)
+    return last
+
+
+def refinement_path(
+    hypotheses: Hypotheses,
+    energies: Energies,
+    paired_energy: PairedEnergy,
+    axes: tuple[str, ...],
+    rounds: int = 1,
+) -> Iterator[Hypotheses]:
+    """Yield the hypotheses on their way off the grid; arguments as for `refine`.
+
+    Yields:
+        The hypotheses as they are given; after the parabola; and after each stencil round. They
+        keep their order, and the energy of none rises. Without an axis to move along, the first
+        alone.
+    """
+    yield hypotheses
     grid = energies.grid
     axes = tuple(name for name in axes if len(grid.space.values[name]) > 1)
     if not axes:
-        return hypotheses
+        return
     search = _Search(hypotheses, grid, axes, paired_energy)
     search.propose(search.pose + _parabola_offset(hypotheses, energies, axes) * search.step)
+    yield search.moved(hypotheses)
     for round_number in range(rounds):
         search.stencil(0.5 ** (round_number + 1))
-    shape = hypotheses.energy.shape
-    return replace(hypotheses, energy=search.energy.view(shape), pose=search.pose.view(*shape, -1))
+        yield search.moved(hypotheses)
 
 
 class _Search:
@@ -79,6 +98,11 @@ class _Search:
                 lower[:, i].clamp_(min=values[0])
                 upper[:, i].clamp_(max=values[-1])
         self._lower, self._upper = lower, upper
+
+    def moved(self, start: Hypotheses) -> Hypotheses:
+        """Return the hypotheses that the search began with, where they are now."""
+        shape = start.energy.shape
+        return replace(start, energy=self.energy.view(shape), pose=self.pose.view(*shape, -1))
 
     def propose(self, poses: torch.Tensor) -> None:
         """Move to the proposed poses (Q, A) wherever that lowers the energy."""

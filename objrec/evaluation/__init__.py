@@ -1,7 +1,8 @@
 """Measuring a given recogniser: `evaluate` makes an `Evaluation`; nothing here trains."""
 
+from objrec.evaluation.extras import Extras
 from objrec.evaluation.hardware import describe_hardware
 from objrec.evaluation.measure import evaluate
 from objrec.evaluation.result import Evaluation
 
-__all__ = ["Evaluation", "describe_hardware", "evaluate"]
+__all__ = ["Evaluation", "Extras", "describe_hardware", "evaluate"]

@@ -1,6 +1,6 @@
-"""Error by factor, by viewpoint and in the worst views: which images a recogniser gets wrong.
+"""Error by factor and by object: which images a recogniser gets wrong.
 
-Works on `Outcomes`, the answers beside the truth; reads no image.
+Works on `Outcomes`, the answers beside the truth; reads no image. Views are in `viewpoints`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from objrec.evaluation.metrics import error_by_group
+from objrec.evaluation.metrics import Bootstrap
 from objrec.pose import AXES, AXIS, INDEX
 
 MOST_VALUES = 36  # more distinct numbers than this are put into bins
 MOST_NAMES = 200  # a factor with more names than this says nothing in a table
-SECTOR = 30.0  # width in degrees of the azimuth sectors in which worst views are sought
-FEWEST_IMAGES = 5  # fewer images of a category in a sector are an accident, not a weak view
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Outcomes:
         labels: (N,) true category.
         predicted: (N,) answered category.
         poses: (N, A) answered pose in stored units, NaN where not answered.
+        given: (N, A) best pose given the true category, likewise; background has none.
         true_poses: (N, A) labelled pose in stored units, NaN where not observed.
         objects: (N,) "category/instance".
         factors: Name → (N,) text, "" where not known; without ``instance``.
@@ -37,6 +36,7 @@ class Outcomes:
     labels: np.ndarray
     predicted: np.ndarray
     poses: np.ndarray
+    given: np.ndarray
     true_poses: np.ndarray
     objects: np.ndarray
     factors: dict[str, np.ndarray]
@@ -90,13 +90,55 @@ def binned(numbers: np.ndarray, *, degrees: bool = False) -> Bins:
     return Bins([round((a + b) / 2, 6) for a, b in ranges], ranges, index)
 
 
-def _axis_numbers(outcomes: Outcomes, axis: str) -> np.ndarray:
+def axis_numbers(outcomes: Outcomes, axis: str) -> np.ndarray:
     """Return the labelled values of an axis in the units people use, scale as a ratio."""
     stored = AXIS[axis].wrapped(outcomes.true_poses[:, INDEX[axis]])
     return np.exp(stored) if axis == "scale" else stored
 
 
-def error_by_factor(outcomes: Outcomes) -> dict[str, list[dict[str, Any]]]:
+@dataclass(frozen=True)
+class Measures:
+    """What is measured in each group of images.
+
+    Attributes:
+        outcomes: The answers beside the truth.
+        azimuth_errors: (N,) degrees, given the true category; NaN where there is none.
+        bootstrap: How to make intervals.
+    """
+
+    outcomes: Outcomes
+    azimuth_errors: np.ndarray
+    bootstrap: Bootstrap
+
+    def row(self, inside: np.ndarray, *, interval: bool = True) -> dict[str, Any]:
+        """Return the figures of a group.
+
+        Args:
+            inside: (N,) bool, at least one image.
+            interval: Whether to draw one; over a single object it would say nothing.
+        """
+        outcomes = self.outcomes
+        wrong = outcomes.wrong[inside]
+        row: dict[str, Any] = {
+            "errors": int(wrong.sum()),
+            "count": len(wrong),
+            "error_rate": float(wrong.mean()),
+        }
+        if interval:
+            drawn = self.bootstrap.interval(
+                wrong, outcomes.objects[inside], outcomes.labels[inside]
+            )
+            row["error_rate_ci"] = list(drawn)
+        return row | {"azimuth_error_deg": median_known(self.azimuth_errors[inside])}
+
+
+def median_known(values: np.ndarray) -> float | None:
+    """Return the median of what is not NaN; None if all is."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else None
+
+
+def error_by_factor(measures: Measures) -> dict[str, list[dict[str, Any]]]:
     """Return, for each pose axis and factor, a row for each of its values.
 
     ``instance`` rows name objects ("cup/3"): instance 3 of one category has nothing in common
@@ -104,14 +146,15 @@ def error_by_factor(outcomes: Outcomes) -> dict[str, list[dict[str, Any]]]:
     whose every image has its own value is not.
 
     Returns:
-        Factor → rows of ``value`` (a number or text), ``errors``, ``count``, ``error_rate``, and
-        ``range`` where numbers were put into bins.
+        Factor → rows of ``value`` (a number or text), ``errors``, ``count``, ``error_rate`` with
+        ``error_rate_ci`` (not of single objects), ``azimuth_error_deg``, and ``range`` where
+        numbers were put into bins.
     """
-    table = {}
+    table, outcomes = {}, measures.outcomes
     for axis in AXES:
         if outcomes.observed(axis):
-            numbers = _axis_numbers(outcomes, axis)
-            table[axis] = _number_rows(outcomes, numbers, degrees=AXIS[axis].unit == "deg")
+            numbers = axis_numbers(outcomes, axis)
+            table[axis] = _number_rows(measures, numbers, degrees=AXIS[axis].unit == "deg")
     for name, texts in {**outcomes.factors, "instance": outcomes.objects}.items():
         known = texts[texts != ""]
         distinct = len(np.unique(known))
@@ -119,9 +162,9 @@ def error_by_factor(outcomes: Outcomes) -> dict[str, list[dict[str, Any]]]:
             continue
         numbers = None if name == "instance" else _as_numbers(texts)
         if numbers is not None:
-            table[name] = _number_rows(outcomes, numbers)
+            table[name] = _number_rows(measures, numbers)
         elif name == "instance" or distinct <= MOST_NAMES:
-            table[name] = _text_rows(outcomes, texts)
+            table[name] = _text_rows(measures, texts, interval=name != "instance")
     return table
 
 
@@ -134,87 +177,29 @@ def _as_numbers(texts: np.ndarray) -> np.ndarray | None:
     return None if np.isinf(numbers).any() or np.isnan(numbers[texts != ""]).any() else numbers
 
 
-def _number_rows(outcomes: Outcomes, numbers: np.ndarray, *, degrees: bool = False) -> list[dict]:
+def _number_rows(measures: Measures, numbers: np.ndarray, *, degrees: bool = False) -> list[dict]:
     bins = binned(numbers, degrees=degrees)
-    rows = _rows(outcomes, bins.values, bins.index)
+    rows = _rows(measures, bins.values, bins.index)
     if bins.ranges:
         for row, (low, high) in zip(rows, bins.ranges, strict=True):
             row["range"] = [low, high]
     return rows
 
 
-def _text_rows(outcomes: Outcomes, texts: np.ndarray) -> list[dict]:
+def _text_rows(measures: Measures, texts: np.ndarray, *, interval: bool) -> list[dict]:
     names = sorted(set(texts[texts != ""].tolist()))
     place = {name: i for i, name in enumerate(names)}
     index = np.array([place.get(text, -1) for text in texts.tolist()])
-    return _rows(outcomes, names, index)
+    return _rows(measures, names, index, interval=interval)
 
 
-def _rows(outcomes: Outcomes, values: list, index: np.ndarray) -> list[dict]:
-    found = error_by_group(outcomes.wrong, index, len(values))
+def _rows(
+    measures: Measures, values: list, index: np.ndarray, *, interval: bool = True
+) -> list[dict]:
     return [
-        {"value": value, "errors": int(e), "count": int(n), "error_rate": float(e / n)}
-        for value, e, n in zip(values, found.errors, found.counts, strict=True)
+        {"value": value, **measures.row(index == i, interval=interval)}
+        for i, value in enumerate(values)
     ]
-
-
-def error_by_viewpoint(outcomes: Outcomes) -> dict[str, Any] | None:
-    """Return error and count for each (elevation, azimuth), or None unless both are observed.
-
-    Returns:
-        ``azimuth`` and ``elevation`` (values or bin middles, ascending; with ``azimuth_ranges``
-        or ``elevation_ranges`` where binned), and ``error_rate`` (None where there is no image)
-        and ``count``, each a list of rows by elevation.
-    """
-    if not (outcomes.observed("azimuth") and outcomes.observed("elevation")):
-        return None
-    azimuth = binned(_axis_numbers(outcomes, "azimuth"), degrees=True)
-    elevation = binned(_axis_numbers(outcomes, "elevation"), degrees=True)
-    shape = (len(elevation.values), len(azimuth.values))
-    both = (azimuth.index >= 0) & (elevation.index >= 0)
-    index = np.where(both, elevation.index * shape[1] + azimuth.index, -1)
-    found = error_by_group(outcomes.wrong, index, shape[0] * shape[1])
-    rates = [None if np.isnan(r) else float(r) for r in found.rates]
-    view: dict[str, Any] = {"azimuth": azimuth.values, "elevation": elevation.values}
-    for name, bins in (("azimuth", azimuth), ("elevation", elevation)):
-        if bins.ranges:
-            view[f"{name}_ranges"] = [list(ends) for ends in bins.ranges]
-    view["error_rate"] = [rates[i * shape[1] : (i + 1) * shape[1]] for i in range(shape[0])]
-    view["count"] = found.counts.reshape(shape).tolist()
-    return view
-
-
-def worst_views(outcomes: Outcomes, most: int = 10) -> list[dict[str, Any]]:
-    """Return the azimuth sectors in which a category is most often wrong, worst first.
-
-    Sectors are 30 degrees wide and centred on multiples of 30, so that 'from the front' is one.
-    The worst of many figures looks worse than it is: ``objects`` says how many objects it rests
-    on.
-    """
-    azimuth = _axis_numbers(outcomes, "azimuth")
-    sector = np.full(len(azimuth), -1)
-    known = ~np.isnan(azimuth)
-    sector[known] = np.floor(azimuth[known] / SECTOR + 0.5).astype(int) % int(360 / SECTOR)
-    rows = []
-    for label in range(len(outcomes.categories)):
-        for place in np.unique(sector[known & (outcomes.labels == label)]):
-            inside = (outcomes.labels == label) & (sector == place)
-            if inside.sum() >= FEWEST_IMAGES and outcomes.wrong[inside].any():
-                rows.append(_view_row(outcomes, inside, label, float(place * SECTOR)))
-    return sorted(rows, key=lambda row: -row["error_rate"])[:most]
-
-
-def _view_row(outcomes: Outcomes, inside: np.ndarray, label: int, middle: float) -> dict[str, Any]:
-    errors, count = int((inside & outcomes.wrong).sum()), int(inside.sum())
-    return {
-        "category": outcomes.categories[label],
-        "azimuth": [(middle - SECTOR / 2) % 360, (middle + SECTOR / 2) % 360],
-        "seen_as": taken_for(outcomes, inside),
-        "errors": errors,
-        "count": count,
-        "error_rate": errors / count,
-        "objects": len(np.unique(outcomes.objects[inside])),
-    }
 
 
 def taken_for(outcomes: Outcomes, images: np.ndarray) -> str | None:

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from objrec.datasets.frame import RELATIVE
 from objrec.errors import SettingsError
+from objrec.evaluation.extras import Extras, Stages, measure_extras
 from objrec.evaluation.groups import (
+    Measures,
     Outcomes,
     error_by_factor,
     error_by_object,
-    error_by_viewpoint,
     taken_for,
-    worst_views,
 )
 from objrec.evaluation.hardware import describe_hardware
 from objrec.evaluation.metrics import Bootstrap, confusion
-from objrec.evaluation.pose_metrics import axis_figures
+from objrec.evaluation.pose_tables import PoseTables
+from objrec.evaluation.predictions import prediction_rows, write_pictures
 from objrec.evaluation.result import Evaluation
 from objrec.evaluation.run import Progress, Run, run
+from objrec.evaluation.viewpoints import cell_of_images, error_by_viewpoint, worst_views
 from objrec.options import did_you_mean
-from objrec.pose import AXES, INDEX, Pose
 
 
 def evaluate(
     recognizer: Any,
     dataset: Any,
     *,
+    extras: Extras | None = None,
+    pictures: Path | None = None,
     exclude_pose: Iterable[str] = (),
     seed: int = 0,
     resamples: int = 2000,
     batch_size: int = 64,
     on_progress: Progress | None = None,
+    on_stage: Callable[[str], None] | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> Evaluation:
     """Measure a recogniser on the labelled images of a data set.
@@ -45,12 +50,16 @@ def evaluate(
     Args:
         recognizer: A `Recognizer` of any kind; without pose axes there are no pose figures.
         dataset: A `Dataset`, as `open_dataset` returns it.
+        extras: What else to measure: a sweep, unknown objects, other models, ….
+        pictures: The folder of evaluation.json: small pictures of the images are written there, in
+            images/, for the report.
         exclude_pose: Further categories that pose figures leave out; those that set or model
             call symmetric always are. The result says which.
-        seed: Seed of the bootstrap.
+        seed: Seed of the bootstrap, and of whatever is drawn.
         resamples: How often the bootstrap draws the objects.
         batch_size: Images recognised at once.
-        on_progress: Called with (images done, images in all) after every batch.
+        on_progress: Called with (images done, images in all) after every batch, anew a stage.
+        on_stage: Told in words what is measured next.
         provenance: Kept in the result as it is: the command, the time, ….
 
     Raises:
@@ -60,17 +69,24 @@ def evaluate(
     excluded = _exclusions(exclude_pose, recognizer, dataset)
     if resamples < 1 or batch_size < 1:
         raise SettingsError("evaluate: resamples and batch size must be at least 1; raise them")
-    done = run(recognizer, dataset, batch_size, on_progress)
+    stages = Stages(on_stage, on_progress)
+    done = run(recognizer, dataset, batch_size, stages.named("evaluating"))
     outcomes, bootstrap = done.outcomes, Bootstrap(resamples, seed)
     named = len(np.unique(outcomes.objects)) < len(outcomes.labels)
-    interval = bootstrap.interval(outcomes.wrong, outcomes.objects, outcomes.labels)
     categories = outcomes.categories
+    poses = PoseTables(outcomes, excluded, tuple(recognizer.axes), bootstrap, _aligned_by(dataset))
+    arbitrary = bool(_frame_notes(recognizer, dataset))
+    measures = Measures(outcomes, poses.azimuth_errors(aligned=arbitrary), bootstrap)
+    tiles, images = write_pictures(done, dataset, pictures, seed, stages.named("pictures"))
+    further, notes = measure_extras(
+        extras or Extras(), recognizer, dataset, done, bootstrap, excluded, batch_size, stages
+    )
     return Evaluation(
         model=_model_facts(recognizer),
         data=_data_facts(dataset, outcomes),
         categories=list(categories),
         error_rate=float(outcomes.wrong.mean()),
-        error_rate_ci=list(interval),
+        error_rate_ci=list(bootstrap.interval(outcomes.wrong, outcomes.objects, outcomes.labels)),
         chance_error=1 - 1 / len(categories),
         bootstrap={
             "resamples": resamples,
@@ -81,20 +97,29 @@ def evaluate(
         per_category=_by_category(outcomes, bootstrap),
         per_object=error_by_object(outcomes) if named else [],
         confusion=confusion(outcomes.labels, outcomes.predicted, len(categories)).tolist(),
-        pose=_pose(outcomes, excluded, recognizer.axes, bootstrap, _aligned_by(dataset)),
+        pose=poses.answered(),
         pose_excluded=list(excluded),
-        by_factor=error_by_factor(outcomes),
-        viewpoint=error_by_viewpoint(outcomes),
-        worst_views=worst_views(outcomes),
+        pose_given=poses.given(),
+        both_right=poses.both_right(),
+        by_factor=error_by_factor(measures),
+        viewpoint=error_by_viewpoint(measures),
+        worst_views=worst_views(measures),
         unknown_rate=_unknown_rate(done, recognizer.background),
         images_per_second=done.images / max(done.seconds, 1e-9),
         images_per_second_recognition=done.images / max(done.recognition_seconds, 1e-9),
         hardware=describe_hardware(getattr(recognizer, "device", "cpu"))
         | {"batch_size": batch_size},
         provenance=dict(provenance or {}),
-        notes=[*done.notes, *_notes(outcomes, named), *_frame_notes(recognizer, dataset)],
-        predictions=_predictions(done),
+        notes=[
+            *done.notes,
+            *_notes(outcomes, named),
+            *_frame_notes(recognizer, dataset),
+            *notes,
+        ],
+        predictions=prediction_rows(done, cell_of_images(measures), tiles),
         failures=[failure.to_dict() for failure in done.failures],
+        images=images,
+        **further,
     )
 
 
@@ -149,44 +174,6 @@ def _by_category(outcomes: Outcomes, bootstrap: Bootstrap) -> dict[str, dict[str
     return table
 
 
-def _pose(
-    outcomes: Outcomes,
-    excluded: tuple[str, ...],
-    axes: Iterable[str],
-    bootstrap: Bootstrap,
-    aligned_by: str,
-) -> dict[str, dict[str, Any]]:
-    """Measure the answered axes that the set observes, over all images and the correct ones."""
-    names = np.array(outcomes.categories)
-    kept = ~np.isin(names[outcomes.labels], excluded)
-    table = {}
-    for axis in axes:
-        if not (kept & ~np.isnan(outcomes.true_poses[:, INDEX[axis]])).any():
-            continue
-        everything = _axis(outcomes, axis, kept, bootstrap, aligned_by)
-        correct = _axis(outcomes, axis, kept & ~outcomes.wrong, bootstrap, aligned_by)
-        table[axis] = {"on": "all", **everything, "correct": {"on": "correct", **correct}}
-    return table
-
-
-def _axis(
-    outcomes: Outcomes, axis: str, kept: np.ndarray, bootstrap: Bootstrap, aligned_by: str
-) -> dict[str, Any]:
-    figures = axis_figures(
-        axis,
-        outcomes.poses[kept, INDEX[axis]],
-        outcomes.true_poses[kept, INDEX[axis]],
-        outcomes.labels[kept],
-        outcomes.objects[kept],
-        bootstrap,
-        aligned_by,
-    )
-    if aligned_by == "category" and "aligned" in figures:
-        offsets = figures["aligned"]["offsets"].items()
-        figures["aligned"]["offsets"] = {outcomes.categories[i]: o for i, o in offsets}
-    return figures
-
-
 def _unknown_rate(done: Run, background: tuple[str, ...]) -> float | None:
     names = [done.outcomes.categories[label] for label in done.outcomes.labels]
     told = zip(done.answers, names, strict=True)
@@ -223,25 +210,3 @@ def _frame_notes(recognizer: Any, dataset: Any) -> list[str]:
             "read the azimuth figures after the best offset per category."
         ]
     return []
-
-
-def _predictions(done: Run) -> list[dict[str, Any]]:
-    outcomes, rows = done.outcomes, []
-    for i, answer in enumerate(done.answers):
-        rows.append(
-            {
-                "file": done.sources[i],
-                "object": str(outcomes.objects[i]),
-                "category": outcomes.categories[outcomes.labels[i]],
-                "predicted": outcomes.categories[outcomes.predicted[i]],
-                "energy": float(answer.energy),
-                "pose": _rounded(answer.pose),
-                "pose_true": _rounded(Pose.from_vector(outcomes.true_poses[i])),
-                "unknown": answer.unknown,
-            }
-        )
-    return rows
-
-
-def _rounded(pose: Pose) -> dict[str, float]:
-    return {axis: round(float(pose.to_dict()[axis]), 4) for axis in AXES if axis in pose.to_dict()}

@@ -5,6 +5,7 @@ Pure functions of numpy arrays. They know no recogniser, no data set and no file
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,37 +49,106 @@ class Bootstrap:
         Raises:
             ValueError: There are no values.
         """
-        means = self.means(values, objects, strata)
+        low, high = self.percentiles(self.means(values, objects, strata))
+        return low, high
+
+    def percentiles(self, drawn: np.ndarray) -> list[float]:
+        """Return the interval [low, high] of a measure, from its values in the draws, (draws,)."""
         tail = (1 - self.level) / 2
-        low, high = np.quantile(means, [tail, 1 - tail])
-        return float(low), float(high)
+        return np.quantile(drawn, [tail, 1 - tail]).tolist()
 
     def means(self, values: np.ndarray, objects: np.ndarray, strata: np.ndarray) -> np.ndarray:
         """Return the mean over images in every draw, (resamples,)."""
-        if len(values) == 0:
-            raise ValueError("there is nothing to draw from")
         rng = np.random.default_rng(self.seed)
         sums, counts = np.zeros(self.resamples), np.zeros(self.resamples)
-        for stratum in np.unique(strata):
-            inside = strata == stratum
-            _, index = np.unique(objects[inside], return_inverse=True)
+        for inside, index in _by_stratum(objects, strata):
             object_sums = np.bincount(index, weights=np.asarray(values, float)[inside])
             object_counts = np.bincount(index).astype(float)
-            for part in _parts(self.resamples, len(object_counts)):
-                drawn = _times_drawn(rng, part.stop - part.start, len(object_counts))
+            for part, drawn in self._drawn(rng, len(object_counts)):
                 sums[part] += drawn @ object_sums
                 counts[part] += drawn @ object_counts
         return sums / counts
+
+    def draws(self, objects: np.ndarray, strata: np.ndarray) -> Draws:
+        """Return how often each object was drawn: the same draws as those of `means`.
+
+        For what is no mean of images: the measure is computed anew in each draw, with these
+        numbers as weights.
+
+        Args:
+            objects: (N,) as for `interval`.
+            strata: (N,) likewise.
+
+        Raises:
+            ValueError: There are no images.
+        """
+        rng, number = np.random.default_rng(self.seed), np.zeros(len(strata), dtype=np.int64)
+        columns: list[np.ndarray] = []
+        for inside, index in _by_stratum(objects, strata):
+            number[inside] = sum(map(len, columns)) + index
+            times = np.empty((index.max() + 1, self.resamples), dtype=np.uint16)
+            for part, drawn in self._drawn(rng, len(times)):
+                times[:, part] = drawn.T
+            columns.append(times)
+        return Draws(number, np.concatenate(columns).T)
+
+    def _drawn(self, rng: np.random.Generator, objects: int) -> Iterator[tuple[slice, np.ndarray]]:
+        """Draw as many objects as there are, a part of the resamples at a time."""
+        even = np.full(objects, 1 / objects)
+        for part in _parts(self.resamples, objects):
+            yield part, rng.multinomial(objects, even, size=part.stop - part.start).astype(float)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How often each object was drawn.
+
+    Attributes:
+        index: (N,) the number of the object that each image shows.
+        times: (resamples, M) uint16: how often each of the M objects was drawn.
+    """
+
+    index: np.ndarray
+    times: np.ndarray
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum over images in every draw, (resamples, F).
+
+        Args:
+            values: (N, F) numbers, one row an image.
+        """
+        count, columns = self.times.shape[1], np.asarray(values, float).T
+        objects = np.stack([np.bincount(self.index, column, count) for column in columns], axis=1)
+        sums = np.empty((len(self.times), len(columns)))
+        for part in _parts(len(self.times), count):
+            sums[part] = self.times[part].astype(float) @ objects
+        return sums
+
+    def weights(self, images: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield how often each of some images was drawn, a part of the resamples at a time.
+
+        Args:
+            images: (n,) indices of images, in any order.
+
+        Yields:
+            Which draws, and (draws, n) float.
+        """
+        for part in _parts(len(self.times), len(images)):
+            yield part, self.times[part][:, self.index[images]].astype(float)
+
+
+def _by_stratum(objects: np.ndarray, strata: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield, for each stratum, which images are in it and the number of the object they show."""
+    if len(strata) == 0:
+        raise ValueError("there is nothing to draw from")
+    for stratum in np.unique(strata):
+        inside = strata == stratum
+        yield inside, np.unique(objects[inside], return_inverse=True)[1]
 
 
 def _parts(total: int, width: int) -> list[slice]:
     step = max(1, _LARGEST_DRAW // width)
     return [slice(start, min(start + step, total)) for start in range(0, total, step)]
-
-
-def _times_drawn(rng: np.random.Generator, draws: int, objects: int) -> np.ndarray:
-    """Say how often each object comes up when as many as there are get drawn, (draws, objects)."""
-    return rng.multinomial(objects, np.full(objects, 1 / objects), size=draws).astype(float)
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, categories: int) -> np.ndarray:

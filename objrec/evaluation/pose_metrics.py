@@ -113,6 +113,7 @@ def axis_figures(
         groups = categories if aligned_by == "category" else objects
         moved, offsets = aligned_errors(axis, answered[known], true[known], groups)
         aligned = error_figures(axis, moved, objects, categories, bootstrap)
+        aligned["histogram"] = histogram(moved)
         figures["aligned"] = {"per": aligned_by, **aligned, "offsets": offsets}
     return figures
 
@@ -138,10 +139,15 @@ def error_figures(
         f"mean_error{suffix}_ci": list(bootstrap.interval(errors, objects, categories)),
     }
     if in_degrees:
-        within = {limit: errors <= limit + _ROUNDING for limit in (10, 30)}
-        figures |= {f"acc{limit}": float(near.mean()) for limit, near in within.items()}
-        figures["acc30_ci"] = list(bootstrap.interval(within[30], objects, categories))
+        near = {limit: within(errors, limit) for limit in (10, 30)}
+        figures |= {f"acc{limit}": float(hits.mean()) for limit, hits in near.items()}
+        figures["acc30_ci"] = list(bootstrap.interval(near[30], objects, categories))
     return figures
+
+
+def within(errors: np.ndarray, limit: float) -> np.ndarray:
+    """Return which errors are at most `limit` degrees; NaN is not."""
+    return errors <= limit + _ROUNDING
 
 
 def histogram(errors: np.ndarray) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any, Self
 from objrec.errors import DataError
 from objrec.saving import write_text
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _LINE = 96  # values that fit into this many characters stay on one line of the file
 
 
@@ -47,9 +47,24 @@ class Evaluation:
         pose: Axis → figures over all images, with ``correct``: the same over those of the right
             category (see `pose_metrics.axis_figures`); empty for models without pose.
         pose_excluded: Categories left out of `pose`: symmetric ones, and those somebody named.
-        by_factor: Pose axis or factor → rows ``value``, ``errors``, ``count``, ``error_rate``.
-        viewpoint: Error over azimuth × elevation; None unless both are labelled.
+        pose_given: Axis → figures over all images of the best pose given the true category.
+        both_right: Share of images whose category is right and whose azimuth is near: ``acc10``,
+            ``acc30`` and ``aligned_acc30`` (after the best offset), each with ``_ci``; None without
+            azimuths.
+        by_factor: Pose axis or factor → rows ``value``, ``errors``, ``count``, ``error_rate``,
+            ``error_rate_ci``, ``azimuth_error_deg`` (median, given the true category).
+        viewpoint: Error and median azimuth error over azimuth × elevation; None unless both are
+            labelled.
         worst_views: Rows ``category``, ``azimuth`` (from, to), ``seen_as``, ``error_rate``, ….
+        calibration: Whether the probabilities are right: ``beta``, ``fitted``, ``ece``, ``nll``, …
+            and the ``bins`` of the reliability diagram (see `calibration`).
+        sweep: Error and pose response as the images are changed step by step (see `sweep`).
+        unknown: How well objects of no known category are told (see `novelty`).
+        comparison: Other models on the same images, with paired differences (see `comparison`);
+            the first row is this model.
+        mistakes: Details of wrong answers, most wrong first (see `details`).
+        landscape_axes: ``azimuth`` and ``elevation`` of the landscapes in `mistakes`.
+        images: The sheets of small pictures beside evaluation.json (see `datasets.sheets`).
         unknown_rate: Share of images called unknown although their category is known; None if
             the model is not calibrated to say so.
         images_per_second: Reading, preprocessing and recognition together.
@@ -58,7 +73,9 @@ class Evaluation:
         provenance: Command, time and whatever else the caller wants kept.
         notes: Sentences that a reader of the figures must know.
         predictions: One row an image: ``file``, ``object``, ``category``, ``predicted``,
-            ``energy``, ``pose``, ``pose_true``, ``unknown``.
+            ``probability``, ``energy``, ``energy_true`` (lowest of the true category), ``pose``,
+            ``pose_true``, ``pose_given`` (best, given the true category), ``unknown``, ``cell``
+            (row and column in `viewpoint`), ``tile`` (picture in `images`).
         failures: ``file`` and ``error`` of what could not be read.
         format_version: Version of this layout.
     """
@@ -75,6 +92,8 @@ class Evaluation:
     confusion: list[list[int]]
     pose: dict[str, dict[str, Any]]
     pose_excluded: list[str]
+    pose_given: dict[str, dict[str, Any]]
+    both_right: dict[str, Any] | None
     by_factor: dict[str, list[dict[str, Any]]]
     viewpoint: dict[str, Any] | None
     worst_views: list[dict[str, Any]]
@@ -86,6 +105,13 @@ class Evaluation:
     notes: list[str]
     predictions: list[dict[str, Any]]
     failures: list[dict[str, str]]
+    calibration: dict[str, Any] | None = None
+    sweep: dict[str, Any] | None = None
+    unknown: dict[str, Any] | None = None
+    comparison: list[dict[str, Any]] = field(default_factory=list)
+    mistakes: list[dict[str, Any]] = field(default_factory=list)
+    landscape_axes: dict[str, Any] | None = None
+    images: dict[str, Any] | None = None
     format_version: int = field(default=FORMAT_VERSION)
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from objrec.errors import DataError, Failure
 from objrec.evaluation.groups import Outcomes
@@ -24,6 +25,7 @@ class Answer(NamedTuple):
     category: str
     pose: Pose
     energy: float
+    probability: float
     unknown: bool | None
 
 
@@ -33,7 +35,9 @@ class Run:
 
     Attributes:
         outcomes: The answers as arrays, beside the truth.
-        answers: The same one by one, with energies.
+        energies: (N, K) lowest energy of each category, in the model's order.
+        answers: The same one by one, with the energy of each.
+        indices: (N,) the position of each image in the set.
         sources: The file each image came from.
         failures: What could not be read.
         notes: Sentences about what was left out.
@@ -42,7 +46,9 @@ class Run:
     """
 
     outcomes: Outcomes
+    energies: np.ndarray
     answers: list[Answer]
+    indices: np.ndarray
     sources: list[str]
     failures: list[Failure]
     notes: list[str]
@@ -61,6 +67,8 @@ class _Collected:
 
     indices: list[int] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    energies: list[np.ndarray] = field(default_factory=list)
+    given: list[np.ndarray] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
     recognition_seconds: float = 0.0
@@ -87,8 +95,10 @@ def run(
         raise DataError(f"{dataset.root}: {_unread(failures)}")
     kept = np.array(answered.indices)
     return Run(
-        outcomes=_outcomes(recognizer, dataset, kept, answered.answers),
+        outcomes=_outcomes(recognizer, dataset, kept, answered),
+        energies=np.concatenate(answered.energies),
         answers=answered.answers,
+        indices=kept,
         sources=[dataset.sources[i] for i in kept],
         failures=failures,
         notes=notes,
@@ -131,19 +141,23 @@ def _answered(
     on_progress: Progress | None,
 ) -> _Collected:
     collected = _Collected()
+    place = {name: i for i, name in enumerate(recognizer.categories)}
+    places = np.array([place.get(name, -1) for name in dataset.categories])
     chunk = max(batch_size, _CHUNK // batch_size * batch_size)
     for start in range(0, len(indices), chunk):
         part = indices[start : start + chunk]
         began = time.perf_counter()
-        images, places, failures = _loaded(dataset.subset(part), recognizer.preprocessing)
+        images, read, failures = _loaded(dataset.subset(part), recognizer.preprocessing)
         collected.seconds += time.perf_counter() - began
         collected.failures += failures
         if len(images) and not collected.indices:
             # Once and untimed: the first call builds what all later ones share.
-            recognizer.recognize_batch(images[:1])
-        collected.indices += part[places].tolist()
+            recognizer.recognitions(recognizer.see(images[:1]), hypotheses=1)
+        collected.indices += part[read].tolist()
+        labels = places[dataset.labels[part[read]]]
         for first in range(0, len(images), batch_size):
-            _recognise(recognizer, images[first : first + batch_size], collected)
+            batch = slice(first, first + batch_size)
+            _recognise(recognizer, images[batch], labels[batch], collected)
             if on_progress:
                 on_progress(min(start + first + batch_size, len(indices)), len(indices))
         if on_progress:
@@ -173,20 +187,29 @@ def _failure(part: Any, index: int, preprocessing: Preprocessing) -> Failure:
     return Failure(source, "could not be read the first time; evaluate again")
 
 
-def _recognise(recognizer: Any, images: Any, collected: _Collected) -> None:
+def _recognise(recognizer: Any, images: Any, labels: np.ndarray, collected: _Collected) -> None:
+    """Recognise a batch, and ask for the poses given its true categories (-1: background)."""
     began = time.perf_counter()
-    found = recognizer.recognize_batch(images)
+    seen = recognizer.see(images)
+    found = recognizer.recognitions(seen, hypotheses=1)
     took = time.perf_counter() - began
     collected.recognition_seconds += took
     collected.seconds += took
-    collected.answers += [Answer(r.category, r.pose, r.energy, r.unknown) for r in found]
+    collected.answers += [
+        Answer(r.category, r.pose, r.energy, r.probabilities[r.category], r.unknown) for r in found
+    ]
+    collected.energies.append(np.array([list(r.energies.values()) for r in found]))
+    # Not timed: nobody knows the true category of what is to be recognised.
+    given = recognizer.poses(seen, torch.from_numpy(labels.clip(0))).cpu().numpy().astype(float)
+    given[labels < 0] = np.nan
+    collected.given.append(given)
 
 
 def _unread(failures: list[Failure]) -> str:
     return f"none of its {len(failures)} images could be read; the first is {failures[0]}"
 
 
-def _outcomes(recognizer: Any, dataset: Any, kept: np.ndarray, answers: list[Answer]) -> Outcomes:
+def _outcomes(recognizer: Any, dataset: Any, kept: np.ndarray, collected: _Collected) -> Outcomes:
     # All background is one category, and 'unknown' is the right answer to it.
     categories = (*recognizer.categories, *recognizer.background[:1])
     place = {name: i for i, name in enumerate(recognizer.categories)}
@@ -195,6 +218,7 @@ def _outcomes(recognizer: Any, dataset: Any, kept: np.ndarray, answers: list[Ans
     names = [dataset.categories[label] for label in dataset.labels[kept]]
     factors = {name: np.asarray(v)[kept] for name, v in dataset.factors.items()}
     factors.pop("instance", None)
+    answers = collected.answers
     return Outcomes(
         categories=categories,
         labels=np.array([place[name] for name in names]),
@@ -202,6 +226,7 @@ def _outcomes(recognizer: Any, dataset: Any, kept: np.ndarray, answers: list[Ans
             [place[a.category] if nothing is None or not a.unknown else nothing for a in answers]
         ),
         poses=np.stack([a.pose.to_vector() for a in answers]),
+        given=np.concatenate(collected.given),
         true_poses=np.asarray(dataset.poses, dtype=float)[kept],
         objects=np.asarray(dataset.objects)[kept],
         factors=factors,

@@ -1,5 +1,6 @@
 """Model folders: written and read whole, without pickle, with a card for people."""
 
+from objrec.saving.calibration import FOLDS, VALIDATION, Calibration
 from objrec.saving.card import model_card
 from objrec.saving.folder import (
     CARD,
@@ -7,12 +8,12 @@ from objrec.saving.folder import (
     FORMAT,
     KINDS,
     WEIGHTS,
-    Calibration,
     SavedModel,
     build_network,
     load_model,
     save_model,
     shipped_model,
+    store_calibration,
     stored_state,
     write_text,
 )
@@ -20,8 +21,10 @@ from objrec.saving.folder import (
 __all__ = [
     "CARD",
     "CONFIG",
+    "FOLDS",
     "FORMAT",
     "KINDS",
+    "VALIDATION",
     "WEIGHTS",
     "Calibration",
     "SavedModel",
@@ -30,6 +33,7 @@ __all__ = [
     "model_card",
     "save_model",
     "shipped_model",
+    "store_calibration",
     "stored_state",
     "write_text",
 ]

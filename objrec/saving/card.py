@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from objrec.saving.calibration import Calibration
+
 
 def model_card(config: Mapping[str, Any]) -> str:
     """Write the card, README.md with front matter, from the configuration alone."""
@@ -35,18 +37,19 @@ def _input_text(preprocessing: Mapping[str, Any]) -> str:
     return f"{cameras} {colour} image{plural}, letterboxed to {side} x {side}"
 
 
-def _calibration_text(calibration: Mapping[str, Any] | None) -> str:
-    if calibration is None:
+def _calibration_text(stored: Mapping[str, Any] | None) -> str:
+    if stored is None:
         return (
             "Not calibrated: no object was held out of training, so probabilities are stated at "
-            "beta = 1 and no image is answered 'unknown'. `objrec train --folds 5` calibrates."
+            "beta = 1 and no image is answered 'unknown'. `objrec train --folds 5` calibrates, and "
+            "so does `objrec calibrate` with images of objects that were not trained on."
         )
+    calibration = Calibration(**stored)
     return (
-        f"On objects held out of training in {calibration['folds']} folds "
-        f"({calibration['objects']} objects): error {100 * calibration['error_rate']:.1f} %. "
-        f"Probabilities are Gibbs at beta = {calibration['beta']:.3g}; a lowest energy above "
-        f"{calibration['threshold']:.4g} is answered 'unknown', a false alarm on "
-        f"{100 * calibration['false_alarm_rate']:.1f} % of the held-out images."
+        f"On {calibration.basis}: error {100 * calibration.error_rate:.1f} %. "
+        f"Probabilities are Gibbs at beta = {calibration.beta:.3g}; a lowest energy above "
+        f"{calibration.threshold:.4g} is answered 'unknown', a false alarm on "
+        f"{100 * calibration.false_alarm_rate:.1f} % of the held-out images."
     )
 
 

@@ -7,12 +7,11 @@ that the same ones were found.
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -28,6 +27,7 @@ from objrec.errors import ModelError, SettingsError
 from objrec.options import did_you_mean
 from objrec.pose import PoseSpace
 from objrec.preprocessing import Preprocessing
+from objrec.saving.calibration import Calibration
 from objrec.saving.card import model_card
 
 FORMAT = 2
@@ -35,27 +35,6 @@ FORMAT = 2
 _SINCE_2: dict[str, Any] = {"background": [], "pose_frame": {}}
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 KINDS = ("energy", "cnn", "cnn-pose")
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What was fitted on objects held out of training, by leave-one-object-out folds.
-
-    Attributes:
-        beta: Inverse temperature at which the Gibbs probabilities are right.
-        threshold: Lowest energies above this are answered 'unknown'.
-        false_alarm_rate: Share of known objects' images above the threshold.
-        error_rate: Error on the held-out objects.
-        folds: Number of folds.
-        objects: Number of objects held out in all.
-    """
-
-    beta: float
-    threshold: float
-    false_alarm_rate: float
-    error_rate: float
-    folds: int
-    objects: int
 
 
 @dataclass(frozen=True)
@@ -129,7 +108,22 @@ def save_model(folder: Path, saved: SavedModel) -> None:
     save_file(stored_state(saved.network), temporary)
     temporary.chmod(0o666 & ~_umask())  # safetensors lets nobody else read it
     temporary.replace(folder / WEIGHTS)
-    config = _config(saved)
+    _write_described(folder, _config(saved))
+
+
+def store_calibration(folder: Path, calibration: Calibration) -> None:
+    """Replace the calibration of a model folder, in its configuration and on its card.
+
+    The weights are not touched; each of the two files is replaced whole or not at all.
+
+    Raises:
+        ModelError: The folder is not a model, or its configuration is not as it must be.
+    """
+    config = _read_config(folder) | {"format": FORMAT, "calibration": calibration.to_json()}
+    _write_described(folder, config)
+
+
+def _write_described(folder: Path, config: dict[str, Any]) -> None:
     write_text(folder / CARD, model_card(config))
     write_text(folder / CONFIG, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
@@ -161,7 +155,7 @@ def _config(saved: SavedModel) -> dict[str, Any]:
         "preprocessing": saved.preprocessing.to_json(),
         "model": saved.settings.to_json(),
         "backbone": _fingerprint(stem) if network.extractor.frozen else None,
-        "calibration": vars(saved.calibration) if saved.calibration else None,
+        "calibration": saved.calibration.to_json() if saved.calibration else None,
         "training": dict(saved.training),
     }
 
@@ -202,7 +196,8 @@ def load_model(folder: Path) -> SavedModel:
             f"{place}: preprocessing.size is {preprocessing.size}, but {settings.features} takes "
             f"images of side {image_size(settings.features)}; train anew"
         )
-    calibration = _calibration(config["calibration"], place)
+    stored = config["calibration"]
+    calibration = None if stored is None else Calibration.from_json(stored, place)
     _load_weights(network, folder / WEIGHTS)
     if network.extractor.frozen and _fingerprint(network.extractor.stem) != config["backbone"]:
         raise ModelError(
@@ -281,23 +276,6 @@ def _check_names(names: list[Any], key: str, path: Path) -> None:
         raise ModelError(f"{path}: '{key}' must be a list of names; train anew")
     if len(names) != len(set(names)):
         raise ModelError(f"{path}: '{key}' lists a name twice; train anew")
-
-
-def _calibration(stored: dict[str, Any] | None, place: str) -> Calibration | None:
-    if stored is None:
-        return None
-    wanted = get_type_hints(Calibration)
-    for name in (*wanted, *stored):
-        value = stored.get(name)
-        whole = wanted.get(name) is int
-        if name not in wanted or not _is_number(value, whole):
-            raise ModelError(f"{place}: calibration.{name} is not as it must be; train anew")
-    return Calibration(**stored)
-
-
-def _is_number(value: Any, whole: bool) -> bool:
-    accepted = int if whole else (int, float)
-    return isinstance(value, accepted) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:

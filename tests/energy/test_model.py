@@ -191,6 +191,38 @@ def test_refined_hypotheses_keep_order_and_energies_and_have_better_poses(refere
 
 
 @torch.no_grad()
+@families
+def test_the_path_of_hypotheses_ends_where_they_are_refined_to(references):
+    model = model_of(references=references)
+    features = features_of(model)
+    energies = model.energies(features, model.prepare())
+    found = energies.hypotheses(3)
+    path = model.path(features, found, energies)
+    assert path[0] is found
+    assert torch.equal(path[-1].pose, model.hypotheses(features, energies, 3).pose)
+    for n in range(3):
+        there = model.energy_at(features, path[-1].category[:, n], path[-1].pose[:, n])
+        real = found.energy[:, n].isfinite()
+        torch.testing.assert_close(path[-1].energy[real, n], there[real], rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+@families
+@distances
+def test_the_reference_matched_is_the_one_whose_distance_the_energy_is(references, distance):
+    model = model_of(references=references, distance=distance, models_per_category=3, scale=3.0)
+    features = features_of(model, batch=2)
+    category, pose = torch.tensor([1, 0]), SPACE.grid().poses[[0, 7]].double()
+    matched = model.matched(features, category, pose)
+    energies = model.energy_at(features, category, pose)
+    for b in range(2):
+        maps = [reference_map(model, category[b], m, pose[b]) for m in range(3)]
+        far = [distance_by_loop(distance, features[b], r, covered, 3.0) for r, covered in maps]
+        assert energies[b].item() == pytest.approx(min(far), rel=1e-4)
+        torch.testing.assert_close(matched[b], maps[far.index(min(far))][0], atol=1e-6, rtol=1e-4)
+
+
+@torch.no_grad()
 def test_a_space_without_axes_has_one_pose():
     model = model_of(PoseSpace({}), references="planar")
     features = features_of(model)

@@ -1,5 +1,7 @@
 """Refinement: never worse, within its bounds, and nearer to planted poses than the grid."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from objrec.energy.distance import DISTANCES
 from objrec.energy.energies import Energies
 from objrec.energy.model import EnergyModel
 from objrec.energy.references import PlanarReferences, VolumeReferences
-from objrec.energy.refinement import refine
+from objrec.energy.refinement import refine, refinement_path
 from objrec.energy.settings import ModelSettings
 from objrec.pose import AXES, AXIS, INDEX, PoseSpace
 
@@ -120,6 +122,7 @@ def test_without_axes_nothing_moves_and_nothing_is_evaluated():
     energies = energies_of(noise, SPACE, images=2)
     start = energies.hypotheses(2)
     assert refine(start, energies, refused, ()) is start
+    assert list(refinement_path(start, energies, refused, ())) == [start]
 
 
 def test_missing_hypotheses_stay_infinite():
@@ -129,6 +132,30 @@ def test_missing_hypotheses_stay_infinite():
     found = refine(energies.hypotheses(4), energies, function, space.axes)
     assert found.energy[0, 2:].tolist() == [float("inf")] * 2
     assert torch.isfinite(found.energy[0, :2]).all() and torch.isfinite(found.pose).all()
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 3])
+def test_the_path_leads_from_the_grid_to_the_refined_pose_downhill(rounds):
+    energies = energies_of(noise, SPACE, images=5)
+    start = energies.hypotheses(4)
+    stages = list(refinement_path(start, energies, noise, SPACE.axes, rounds))
+    assert len(stages) == 2 + rounds
+    assert stages[0] is start
+    refined = refine(start, energies, noise, SPACE.axes, rounds)
+    assert torch.equal(stages[-1].pose, refined.pose)
+    assert torch.equal(stages[-1].energy, refined.energy)
+    for before, after in pairwise(stages):
+        assert (after.energy <= before.energy).all()
+        stayed = (after.pose == before.pose).all(dim=2)
+        assert torch.equal(stayed, after.energy == before.energy)
+
+
+def test_the_path_of_a_bowl_is_its_grid_point_and_then_its_middle():
+    function = bowl(torch.tensor([[57.7]]), {"azimuth": 20.0})
+    energies = energies_of(function, PoseSpace({"azimuth": ROUND}), images=1)
+    path = refinement_path(energies.hypotheses(1), energies, function, ("azimuth",))
+    found = [stage.pose[0, 0, 0].item() for stage in path]
+    assert found == pytest.approx([60.0, 57.7, 57.7], abs=1e-3)
 
 
 # ---------------------------------------------------------------- planted poses of real references

@@ -2,9 +2,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from objrec.datasets.frame import PoseFrame
 from objrec.errors import DataError
+from objrec.evaluation.groups import Measures, Outcomes
+from objrec.evaluation.metrics import Bootstrap
 from objrec.pose import AXES, INDEX, Pose
 from objrec.preprocessing import Preprocessing
 
@@ -52,6 +55,7 @@ class FakeRecognizer:
     """Answers image i with the i-th category and pose it was given."""
 
     kind, name, parameters, device = "energy", "fake", 123, "cpu"
+    calibration = None
 
     def __init__(
         self,
@@ -67,17 +71,36 @@ class FakeRecognizer:
         self.categories, self.answers, self.axes = tuple(categories), answers, axes
         self.background, self.unknown = background, unknown or [None] * len(answers)
         self.frame = frame or PoseFrame()
-        self.poses, self.preprocessing = poses, Preprocessing(size=8)
+        self.poses_, self.preprocessing = poses, Preprocessing(size=8)
         self.batches = []
 
-    def recognize_batch(self, images):
+    def see(self, images):
         self.batches.append(len(images))
-        return [self._one(int(image.flatten()[0])) for image in images]
+        return [int(image.flatten()[0]) for image in images]
+
+    def recognitions(self, seen, hypotheses=3):
+        return [self._one(i) for i in seen]
+
+    def poses(self, seen, categories):
+        """Give the poses of the answers, whatever the category."""
+        poses = np.full((len(seen), len(AXES)), np.nan)
+        for row, i in enumerate(seen):
+            for name in self.axes:
+                poses[row, INDEX[name]] = self.poses_[i][INDEX[name]]
+        return torch.from_numpy(poses)
 
     def _one(self, i):
-        pose = Pose.from_vector(self.poses[i], self.axes) if self.axes else Pose()
-        unknown = self.unknown[i]
-        return SimpleNamespace(category=self.answers[i], pose=pose, energy=i / 7, unknown=unknown)
+        pose = Pose.from_vector(self.poses_[i], self.axes) if self.axes else Pose()
+        answer = self.answers[i]
+        energies = {name: i / 7 + (name != answer) for name in self.categories}
+        return SimpleNamespace(
+            category=answer,
+            pose=pose,
+            energy=i / 7,
+            energies=energies,
+            probabilities={name: 0.7 * (name == answer) for name in self.categories},
+            unknown=self.unknown[i],
+        )
 
 
 @pytest.fixture
@@ -99,3 +122,38 @@ def fake_set():
 @pytest.fixture
 def fake_recognizer():
     return FakeRecognizer
+
+
+@pytest.fixture
+def make():
+    """Make outcomes of categories a, b, c from short lists."""
+
+    def build(labels, predicted, objects=None, factors=None, **axes):
+        n = len(labels)
+        true = np.full((n, len(AXES)), np.nan)
+        for name, values in axes.items():
+            true[:, INDEX[name]] = values
+        names = [f"{'abc'[k]}/{i}" for i, k in enumerate(labels)] if objects is None else objects
+        return Outcomes(
+            categories=("a", "b", "c"),
+            labels=np.array(labels),
+            predicted=np.array(predicted),
+            poses=np.full_like(true, np.nan),
+            given=np.full_like(true, np.nan),
+            true_poses=true,
+            objects=np.array(names),
+            factors={k: np.array(v) for k, v in (factors or {}).items()},
+        )
+
+    return build
+
+
+@pytest.fixture
+def measured():
+    """Make measures of outcomes, with azimuth errors if there are any."""
+
+    def build(outcomes, azimuth_errors=None):
+        errors = np.full(len(outcomes.labels), np.nan) if azimuth_errors is None else azimuth_errors
+        return Measures(outcomes, np.asarray(errors, float), Bootstrap(50))
+
+    return build

@@ -57,10 +57,15 @@ def test_predictions_say_everything_about_an_image(measured):
         "object": "car/2",
         "category": "car",
         "predicted": "ball",
+        "probability": 0.7,
         "energy": pytest.approx(6 / 7),
+        "energy_true": pytest.approx(13 / 7),
         "pose": {"azimuth": 162.0, "elevation": 30.0},
         "pose_true": {"azimuth": 72.0, "elevation": 30.0},
+        "pose_given": {"azimuth": 162.0, "elevation": 30.0},
         "unknown": None,
+        "cell": [0, 1],
+        "tile": None,
     }
 
 

@@ -65,6 +65,42 @@ def test_bootstrap_in_parts_draws_what_it_draws_at_once(views, monkeypatch):
     np.testing.assert_allclose(Bootstrap(300, seed=6).means(*views), whole)
 
 
+def test_draws_are_those_of_the_means_and_keep_the_objects_of_each_category(views):
+    wrong, objects, strata = views
+    bootstrap = Bootstrap(150, seed=3)
+    draws = bootstrap.draws(objects, strata)
+    assert draws.times.shape == (150, 12)
+    weights = draws.times[:, draws.index].astype(float)
+    means = (weights * wrong).sum(axis=1) / weights.sum(axis=1)
+    np.testing.assert_allclose(bootstrap.means(*views), means)
+    for stratum in range(3):
+        numbers = np.unique(draws.index[strata == stratum])
+        assert (draws.times[:, numbers].sum(axis=1) == 4).all()
+    for number in range(12):
+        assert len(np.unique(objects[draws.index == number])) == 1
+
+
+def test_sums_and_weights_of_draws_agree_with_a_loop(views, monkeypatch):
+    wrong, objects, strata = views
+    monkeypatch.setattr("objrec.evaluation.metrics._LARGEST_DRAW", 700)
+    draws = Bootstrap(40, seed=3).draws(objects, strata)
+    values = np.stack([wrong, np.arange(300), np.ones(300)], axis=1)
+    expected = [
+        sum(draws.times[draw, draws.index[image]] * values[image] for image in range(300))
+        for draw in range(40)
+    ]
+    np.testing.assert_allclose(draws.sums(values), expected)
+    picked = np.array([7, 299, 0, 7])
+    found = np.concatenate([weights for _, weights in draws.weights(picked)])
+    np.testing.assert_array_equal(found, draws.times[:, draws.index[picked]])
+
+
+def test_objects_of_one_name_in_two_categories_are_drawn_apart():
+    draws = Bootstrap(50).draws(np.array(list("abab")), np.array([0, 0, 1, 1]))
+    assert draws.index.tolist() == [0, 1, 2, 3]
+    assert (draws.times[:, 0] != draws.times[:, 2]).any()
+
+
 def test_one_object_a_category_leaves_nothing_to_draw():
     low, high = Bootstrap(50).interval(np.array([1, 0, 0, 0]), np.array(list("aabb")), [0, 0, 1, 1])
     assert low == high == 0.25
@@ -90,6 +126,8 @@ def test_bootstrap_refuses_impossible_settings(settings):
 def test_bootstrap_of_nothing_is_refused():
     with pytest.raises(ValueError, match="nothing to draw"):
         Bootstrap().interval(np.array([]), np.array([]), np.array([]))
+    with pytest.raises(ValueError, match="nothing to draw"):
+        Bootstrap().draws(np.array([]), np.array([]))
 
 
 def test_confusion_has_true_rows_and_keeps_unused_categories():

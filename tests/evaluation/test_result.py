@@ -23,6 +23,8 @@ def small():
         confusion=[[2, 0], [0, 0]],
         pose={},
         pose_excluded=[],
+        pose_given={},
+        both_right=None,
         by_factor={},
         viewpoint=None,
         worst_views=[],
@@ -106,7 +108,7 @@ def test_a_file_from_elsewhere_is_refused(tmp_path, stored):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 99}, "evaluation format 99 is not 1"),
+        ({"format_version": 99}, "evaluation format 99 is not 2"),
         ({"confusion": None}, "missing key confusion"),
         ({"extra": 1}, "unknown key extra"),
         ({"error_rate": "low"}, "error_rate has the wrong type"),

@@ -1,0 +1,71 @@
+"""What ``objrec evaluate`` is asked to measure beside the plain figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from objrec.cli.several import words_of
+from objrec.errors import SettingsError
+
+if TYPE_CHECKING:
+    from objrec.datasets import Dataset
+    from objrec.evaluation import Extras
+
+MOST_MISTAKES = 400  # the worst ones, whose landscapes and references the report shows
+
+
+def extras_of(
+    set_path: Path,
+    device: str,
+    *,
+    compare: tuple[str, ...],
+    baselines: tuple[str, ...],
+    unknown: Path | None,
+    sweep: str,
+) -> Extras:
+    """Open the models and sets that are asked for.
+
+    Args:
+        set_path: The set that is evaluated; its training split is what baselines are fitted to.
+        device: Where the other models run.
+        compare: Model folders.
+        baselines: Names of baselines.
+        unknown: A set, or SET@SPLIT.
+        sweep: A number of images, or 'all'.
+
+    Raises:
+        DataError: A set cannot be opened.
+        ModelError: A model cannot be read.
+        SettingsError: A word makes no sense.
+    """
+    from objrec.datasets import open_dataset
+    from objrec.evaluation import Extras
+    from objrec.recognizer import Recognizer
+
+    fitted = words_of(baselines)
+    return Extras(
+        sweep=_sweep_images(sweep),
+        mistakes=MOST_MISTAKES,
+        unknown=_opened(unknown) if unknown else None,
+        compare=tuple(Recognizer.load(Path(folder), device=device) for folder in compare),
+        baselines=tuple(fitted),
+        training_set=open_dataset(set_path, purpose="train") if fitted else None,
+    )
+
+
+def _sweep_images(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise SettingsError(f"--sweep: '{text}' is no number of images; write a number or 'all'")
+    return int(text)
+
+
+def _opened(path: Path) -> Dataset:
+    from objrec.datasets import open_dataset
+
+    if path.exists() or "@" not in path.name:
+        return open_dataset(path, purpose="test")
+    folder, _, split = str(path).rpartition("@")
+    return open_dataset(Path(folder), split)
