@@ -133,7 +133,7 @@ def explain(recognizer: Recognizer, image: Image, hypotheses: int = 3) -> Explan
         DataError: The image cannot be read, or has another number of cameras.
     """
     plane = _plane(recognizer)
-    opened = recognizer._preprocessed(image)
+    opened = recognizer.preprocessed(image)
     seen = recognizer.see(opened.pixels[None])
     recognition = recognizer.recognitions(
         seen, hypotheses=hypotheses, sources=[opened.source], originals=[opened.original]

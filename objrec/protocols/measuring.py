@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from objrec.datasets import Dataset
+from objrec.evaluation.comparison import two_sided_p_value
 from objrec.evaluation.groups import Outcomes
 from objrec.evaluation.metrics import Bootstrap
 from objrec.evaluation.pose_metrics import axis_figures
@@ -190,7 +191,7 @@ def difference(
     shown: np.ndarray,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
-    """Return how much higher the error of `others` is, with an interval over the same objects."""
+    """Return how much higher the error of `others` is: paired, over the same drawn objects."""
 
     def wrong(measured: Sequence[Measured]) -> np.ndarray:
         return np.mean(
@@ -199,8 +200,10 @@ def difference(
 
     images = np.flatnonzero(shown[runs[0].indices])
     outcomes = runs[0].outcomes
-    apart = wrong(others) - wrong(runs)
+    apart, objects, labels = wrong(others) - wrong(runs), outcomes.objects, outcomes.labels
+    drawn = bootstrap.means(apart, objects[images], labels[images])
     return {
         "difference": float(apart.mean()),
-        "ci": list(bootstrap.interval(apart, outcomes.objects[images], outcomes.labels[images])),
+        "ci": list(bootstrap.interval(apart, objects[images], labels[images])),
+        "p_value": two_sided_p_value(drawn),
     }

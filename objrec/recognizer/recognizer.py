@@ -30,8 +30,14 @@ Image = str | Path | tuple[str | Path, ...] | Sample | np.ndarray | torch.Tensor
 or V x H x W x C for several cameras, uint8 or float in [0, 1]."""
 
 
-class _Opened(NamedTuple):
-    """An image's name, what the network takes of it, (V, C, S, S) uint8, and what it was."""
+class Opened(NamedTuple):
+    """An image ready for the network.
+
+    Attributes:
+        source: Its file, or None.
+        pixels: (V, C, S, S) uint8.
+        original: What it was before.
+    """
 
     source: str | None
     pixels: torch.Tensor
@@ -140,7 +146,7 @@ class Recognizer:
             DataError: The image cannot be read, or has another number of cameras.
             ValueError: Pixels of a shape or type that no image has.
         """
-        return self._answered([self._preprocessed(image)], refine, hypotheses)[0]
+        return self._answered([self.preprocessed(image)], refine, hypotheses)[0]
 
     def recognize_many(
         self,
@@ -246,10 +252,10 @@ class Recognizer:
             pixels = [self.preprocessing.images(sample) for sample in samples]
         else:
             listed = images if isinstance(images, list) else [images]
-            pixels = [self._preprocessed(image).pixels for image in listed]
+            pixels = [self.preprocessed(image).pixels for image in listed]
         return self.see(torch.stack(pixels)).energies
 
-    def _answered(self, opened: list[_Opened], refine: bool, hypotheses: int) -> list[Recognition]:
+    def _answered(self, opened: list[Opened], refine: bool, hypotheses: int) -> list[Recognition]:
         return self.recognize_batch(
             torch.stack([image.pixels for image in opened]),
             refine=refine,
@@ -261,20 +267,25 @@ class Recognizer:
     def _features(self, images: torch.Tensor) -> torch.Tensor:
         return self.network.extractor(self.preprocessing.normalised(images.to(self.device)))
 
-    def _opened(self, image: Image | Failure) -> _Opened | Failure:
+    def _opened(self, image: Image | Failure) -> Opened | Failure:
         if isinstance(image, Failure):
             return image
         source = _source(image) or "image"
         try:
-            return self._preprocessed(image)
+            return self.preprocessed(image)
         except (DataError, ValueError) as error:
             return Failure.of(source, error)
 
-    def _preprocessed(self, image: Image) -> _Opened:
+    def preprocessed(self, image: Image) -> Opened:
+        """Return an image as the network takes it.
+
+        Raises:
+            DataError: The image cannot be read, or has another number of cameras.
+        """
         source, pixels = self._pixels(image)
         original = Original(pixels.shape[2], pixels.shape[1], colour=pixels.ndim == 4)
         try:
-            return _Opened(source, self.preprocessing.images(pixels), original)
+            return Opened(source, self.preprocessing.images(pixels), original)
         except DataError as error:
             raise DataError(f"{source or 'image'}: {error}") from error
 

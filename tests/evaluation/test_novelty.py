@@ -132,7 +132,7 @@ def test_images_of_known_categories_are_left_out_with_a_note(fake_set):
 
 
 def test_a_set_of_known_things_is_refused(fake_set):
-    with pytest.raises(DataError, match="some/toys: shows nothing unknown: .* car, cup; name a"):
+    with pytest.raises(DataError, match=r"some/toys: shows nothing unknown: .* car, cup; name a"):
         novelty(Gray(), known_run(Gray()), fake_set(), Bootstrap(10))
 
 
@@ -165,7 +165,7 @@ def test_unreadable_images_are_failures_and_the_rest_goes_on(fake_set):
     assert [failure.source for failure in found.failures] == ["0.png", "7.png"]
     assert found.figures["unknown_images"] == 18
     assert (ticks[0][1], ticks[-1]) == (40, (40, 40))
-    with pytest.raises(DataError, match="none of 20 images could be read; the first is 0.png"):
+    with pytest.raises(DataError, match=r"none of 20 images could be read; the first is 0\.png"):
         novelty(
             Gray(), done, fake_set(objects, categories=("dog",), broken=range(20)), Bootstrap(10)
         )
