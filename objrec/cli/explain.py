@@ -36,7 +36,7 @@ def explain(
       objrec explain photo.jpg --model out/mine --out photo.png
     """  # noqa: D301
     items = expand((image,))
-    from objrec.evaluation.explaining import explain as explained
+    from objrec.evaluation.landscapes.explaining import explain as explained
     from objrec.recognizer import Recognizer
     from objrec.report.explanation import checked_path, write_explanation
 

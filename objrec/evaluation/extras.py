@@ -11,7 +11,7 @@ from objrec.errors import SettingsError
 from objrec.evaluation.baselines import run_baselines
 from objrec.evaluation.calibration import calibration_figures
 from objrec.evaluation.comparison import candidate, compare
-from objrec.evaluation.details import landscape_axes, mistake_details
+from objrec.evaluation.landscapes import landscape_axes, mistake_details
 from objrec.evaluation.metrics import Bootstrap
 from objrec.evaluation.novelty import novelty
 from objrec.evaluation.predictions import wrong_first

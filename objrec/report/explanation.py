@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from objrec.errors import DataError
-from objrec.evaluation.explaining import Explanation, Fit
+from objrec.evaluation.landscapes.explaining import Explanation, Fit
 from objrec.pose import AXIS, Pose
 from objrec.report import landscape_figures as figures
 from objrec.report.explanation_picture import write_picture

@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.figure import Figure, SubFigure
 
 from objrec.datasets.pictures import BLUE, SOFT, drawable, save_picture
-from objrec.evaluation.explaining import Explanation
+from objrec.evaluation.landscapes.explaining import Explanation
 from objrec.report import landscape_figures as figures
 
 _MOST_FITS, _MOST_CATEGORIES = 6, 12

@@ -15,8 +15,8 @@ from matplotlib.colors import Normalize
 from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
-from objrec.evaluation.explaining import Explanation, Fit
-from objrec.evaluation.landscapes import PlaneAxis, near
+from objrec.evaluation.landscapes.explaining import Explanation, Fit
+from objrec.evaluation.landscapes.surfaces import PlaneAxis, near
 from objrec.pose import AXIS
 
 COLOURS = "viridis"

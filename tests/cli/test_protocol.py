@@ -36,7 +36,7 @@ def test_a_protocol_prints_its_rows_and_says_where_they_are(command, photos, tmp
         ("protocol latent-pose {photos} --out {out} --seeds 1 1", "--seeds: name at least one"),
         (
             "protocol latent-pose {photos} --out {out} --models tree",
-            "--models: models 'tree' is none of",
+            "--models: models 'tree' is",
         ),
         ("protocol sparse-azimuth {photos} --out {out} --step 45", "train has no novel view for"),
         ("protocol latent-pose {out}/none --out {out}", "no such folder"),

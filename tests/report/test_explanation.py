@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from objrec.errors import DataError
-from objrec.evaluation.explaining import Explanation, Fit, Neighbourhood, Step
-from objrec.evaluation.landscapes import Landscape, Minimum, Plane
+from objrec.evaluation.landscapes.explaining import Explanation, Fit, Neighbourhood, Step
+from objrec.evaluation.landscapes.surfaces import Landscape, Minimum, Plane
 from objrec.pose import Pose, PoseSpace
 from objrec.recognizer import Hypothesis, Recognition
 from objrec.report import landscape_figures as figures

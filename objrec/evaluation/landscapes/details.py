@@ -15,8 +15,8 @@ import torch
 
 from objrec.datasets import Dataset
 from objrec.energy.model import EnergyModel
-from objrec.evaluation.feature_colours import FeatureColours, comparable, hex_colours
-from objrec.evaluation.landscapes import Plane, over_plane
+from objrec.evaluation.landscapes.colours import FeatureColours, comparable, hex_colours
+from objrec.evaluation.landscapes.surfaces import Plane, over_plane
 from objrec.evaluation.run import Progress
 from objrec.pose import INDEX
 from objrec.preprocessing import load_images

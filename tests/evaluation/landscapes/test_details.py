@@ -10,7 +10,7 @@ import torch
 
 from objrec.datasets import open_dataset
 from objrec.energy.settings import ModelSettings
-from objrec.evaluation.details import landscape_axes, mistake_details, rounded
+from objrec.evaluation.landscapes.details import landscape_axes, mistake_details, rounded
 from objrec.pose import PoseSpace
 from objrec.preprocessing import Preprocessing
 from objrec.recognizer import Recognizer

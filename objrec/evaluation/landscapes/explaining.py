@@ -20,8 +20,8 @@ from objrec.energy.distance import CosineDistance
 from objrec.energy.energies import Hypotheses
 from objrec.energy.model import EnergyModel
 from objrec.errors import SettingsError
-from objrec.evaluation.feature_colours import FeatureColours, comparable, hex_colours
-from objrec.evaluation.landscapes import Landscape, Plane, PlaneAxis, over_plane, shown
+from objrec.evaluation.landscapes.colours import FeatureColours, comparable, hex_colours
+from objrec.evaluation.landscapes.surfaces import Landscape, Plane, PlaneAxis, over_plane, shown
 from objrec.pose import INDEX, Pose, PoseGrid
 from objrec.recognizer import Hypothesis, Image, Recognition, Recognizer, Seen
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from objrec.energy.energies import Energies
-from objrec.evaluation.landscapes import Landscape, Plane, near, over_plane
+from objrec.evaluation.landscapes.surfaces import Landscape, Plane, near, over_plane
 from objrec.pose import PoseSpace
 
 ROUND = tuple(30.0 * i for i in range(12))

@@ -13,7 +13,7 @@ from objrec.datasets import Sample, open_dataset
 from objrec.datasets.frame import AxisNote, PoseFrame
 from objrec.energy.settings import ModelSettings
 from objrec.errors import DataError, SettingsError
-from objrec.evaluation.explaining import explain
+from objrec.evaluation.landscapes.explaining import explain
 from objrec.pose import INDEX, Pose, PoseSpace
 from objrec.preprocessing import Preprocessing
 from objrec.recognizer import Recognizer

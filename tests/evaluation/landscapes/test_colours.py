@@ -6,7 +6,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from objrec.energy.distance import CosineDistance, SquaredDistance
-from objrec.evaluation.feature_colours import FeatureColours, comparable, hex_colours
+from objrec.evaluation.landscapes.colours import FeatureColours, comparable, hex_colours
 
 
 @pytest.fixture
