@@ -1,4 +1,4 @@
-"""Write the tables of README.md and the guide between their markers, from scripts/results/*.json.
+"""Write the tables of README.md and docs between their markers, from scripts/results/*.json.
 
     python scripts/readme_tables.py            rewrite README.md
     python scripts/readme_tables.py --check    exit 1 if README.md does not match the results
@@ -16,6 +16,8 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+import report_tables
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "scripts" / "results"
@@ -38,7 +40,9 @@ def main() -> None:
 
 def with_tables(text: str) -> str:
     """Return the text with every marked table written anew."""
-    for name, table in TABLES.items():
+    for name, table in (TABLES | report_tables.TABLES).items():
+        if f"<!-- table {name} -->" not in text:
+            continue
         pattern = re.compile(rf"(<!-- table {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         text = pattern.sub(lambda m, t=table: m[1] + "\n".join(t()) + "\n" + m[2], text)
     return text
@@ -138,7 +142,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "refinement": refinement_table,
     "pose-labels": pose_label_table,
 }
-PAGES = (README, ROOT / "docs" / "your-own-images.md")
+PAGES = (README, ROOT / "docs" / "your-own-images.md", ROOT / "docs" / "report.md")
 
 
 def _read(name: str) -> list[dict[str, Any]]:

@@ -29,10 +29,12 @@ from objrec.saving import (
     load_model,
     save_model,
     shipped_model,
+    store_calibration,
 )
 
 SPACE = PoseSpace({"azimuth": (0.0, 120.0, 240.0), "roll": (-10.0, 0.0, 10.0)})
 CALIBRATION = Calibration(2.5, 7.25, 0.05, 0.125, 3, 9)
+VALIDATED = Calibration(1.5, 6.5, 0.1, 0.25, 0, 1, "validation")
 
 
 def fresh(
@@ -125,6 +127,54 @@ def test_a_model_of_format_1_is_still_read(folder):
     config(format=1, background=..., pose_frame=...)(folder)
     loaded = load_model(folder)
     assert (loaded.frame, loaded.background) == (PoseFrame(), ())
+
+
+def test_a_calibration_without_source_was_fitted_on_folds(folder):
+    config(calibration__source=...)(folder)
+    assert load_model(folder).calibration == CALIBRATION
+    assert CALIBRATION.source == "folds"
+
+
+def test_what_a_calibration_was_fitted_on_in_words():
+    assert CALIBRATION.basis == "objects held out of training in 3 folds (9 objects)"
+    assert VALIDATED.basis == "objects of a validation split (1 object)"
+
+
+def test_a_calibration_is_stored_without_touching_the_weights(folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    saved = load_model(folder)
+    store_calibration(folder, VALIDATED)
+    after = load_model(folder)
+    assert after.calibration == VALIDATED
+    assert (folder / WEIGHTS).read_bytes() == before[WEIGHTS]
+    assert "On objects of a validation split (1 object): error 25.0 %." in (
+        folder / CARD
+    ).read_text(encoding="utf-8")
+    store_calibration(folder, CALIBRATION)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert load_model(folder).training == saved.training
+
+
+def test_a_calibration_is_stored_in_a_model_of_format_1_too(folder):
+    config(format=1, background=..., pose_frame=...)(folder)
+    store_calibration(folder, VALIDATED)
+    assert json.loads((folder / CONFIG).read_text(encoding="utf-8"))["format"] == 2
+    assert load_model(folder).calibration == VALIDATED
+
+
+def test_a_calibration_is_stored_whole_or_not_at_all(folder, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        store_calibration(folder, VALIDATED)
+    assert load_model(folder).calibration == CALIBRATION
+
+
+def test_a_calibration_needs_a_model_to_be_stored_in(tmp_path):
+    with pytest.raises(ModelError, match="nowhere: no such model folder"):
+        store_calibration(tmp_path / "nowhere", VALIDATED)
 
 
 def test_a_folder_holds_three_files_and_nothing_that_is_executed(folder):
@@ -310,6 +360,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "no beta": (config(calibration__beta=...), CONFIG, "calibration.beta is not as it must be"),
     "half a fold": (config(calibration__folds=2.5), CONFIG, "calibration.folds is not as it must"),
+    "unknown source": (
+        config(calibration__source="guess"), CONFIG, "calibration.source is not as it must be",
+    ),
+    "source of wrong type": (config(calibration__source=3), CONFIG, "calibration.source is not as"),
     "more calibration": (config(calibration__gamma=1), CONFIG, "calibration.gamma is not as it"),
     "no weights": (lambda f: (f / WEIGHTS).unlink(), WEIGHTS, "no such file; the model folder is"),
     "empty weights": (cut(0), WEIGHTS, "not readable as safetensors"),

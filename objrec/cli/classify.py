@@ -17,14 +17,13 @@ from objrec.cli.tables import Bar, say
 from objrec.errors import Failure
 
 if TYPE_CHECKING:
-    from objrec.recognizer import Recognition
+    from objrec.recognizer import Recognition, Recognizer
 
 _WRITERS = {"json": write_json, "csv": write_csv}
 _UNCALIBRATED = (
     "note: this model is not calibrated, so nothing is called unknown and probabilities are "
-    "rough; 'objrec train --folds' calibrates"
+    "rough; 'objrec train --folds' calibrates, or 'objrec calibrate' with further objects"
 )
-
 
 _GRAYED = "note: this model knows gray images only: colour images were converted"
 
@@ -89,16 +88,32 @@ def classify(
         write_table(answers)
         if recognizer.calibration is None and not recognizer.background and seen.answered:
             say(_UNCALIBRATED)
+        if seen.unknown:
+            say(f"note: {why_unknown(recognizer)}")
     if seen.colour and not recognizer.preprocessing.colour:
         say(_GRAYED)
     return 1 if seen.failed else 0
 
 
+def why_unknown(recognizer: Recognizer) -> str:
+    """Say in a sentence when the model answers 'unknown', and how often that is a mistake."""
+    reasons, calibration = [], recognizer.calibration
+    if calibration is not None:
+        reasons.append(
+            f"every energy is above {calibration.threshold:.4g}, as on "
+            f"{calibration.false_alarm_rate:.1%} of the images of {calibration.basis}"
+        )
+    if recognizer.background:
+        reasons.append(f"background ({', '.join(recognizer.background)}) fits better")
+    return f"'unknown' means that {', or that '.join(reasons)}"
+
+
 @dataclass
 class _Seen:
-    """What went by: how many answers and failures, and whether any image had colour."""
+    """What went by: how many answers, 'unknown' among them, and failures, and any colour."""
 
     answered: int = 0
+    unknown: int = 0
     failed: int = 0
     colour: bool = False
 
@@ -112,6 +127,7 @@ class _Seen:
                 bar.say(f"objrec: {answer}")
             else:
                 self.answered += 1
+                self.unknown += bool(answer.unknown)
                 self.colour = self.colour or bool(answer.original and answer.original.colour)
             bar.tick(done, total)
             yield item, answer

@@ -13,11 +13,15 @@ from collections.abc import Sequence
 import click
 
 from objrec import __version__
+from objrec.cli.calibrate import calibrate
 from objrec.cli.classify import classify
 from objrec.cli.data import data
 from objrec.cli.evaluate import evaluate
+from objrec.cli.explain import explain
 from objrec.cli.groups import VerbGroup
+from objrec.cli.protocol import protocol
 from objrec.cli.render import render
+from objrec.cli.report import report
 from objrec.cli.train import train
 from objrec.errors import ObjrecError
 
@@ -49,7 +53,7 @@ def cli() -> None:
     """  # noqa: D301  (\b is click's mark for lines to keep as they are)
 
 
-for verb in (train, classify, evaluate, data, render):
+for verb in (train, calibrate, classify, evaluate, report, explain, protocol, data, render):
     cli.add_command(verb)
 
 

@@ -37,7 +37,9 @@ def _experiment() -> type:
 @force_option
 @device_option
 def protocol(name: str, set_path: Path, out: Path, settings: Experiment, **choices: Any) -> None:
-    """Run the experiment NAME on the data set SET: train on some views, test on the others.
+    """Train on some views of the set SET, test on the others.
+
+    NAME says which:
 
     \b
     novel-azimuth     train on views of the front, test on all round

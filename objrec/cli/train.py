@@ -16,8 +16,10 @@ from objrec.cli.flags import (
     split_option,
 )
 from objrec.cli.tables import Bar, say
+from objrec.errors import DataError
 
 if TYPE_CHECKING:
+    from objrec.datasets import Dataset
     from objrec.training import EpochReport, Recipe
 
 
@@ -48,7 +50,8 @@ def _recipe() -> type:
     "--folds",
     metavar="N",
     type=click.IntRange(min=2),
-    help="also train N models without some of the objects, to calibrate 'unknown'",
+    help="also train N models without some of the objects, to calibrate 'unknown'; without it, "
+    "the split val of a set that has one does",
 )
 @click.option("--resume", is_flag=True, help="go on with a run that was stopped, if there is one")
 @click.option(
@@ -86,20 +89,40 @@ def train(
 
     recipe = dataclasses.replace(settings, kind=baseline or "energy")
     dataset = open_dataset(set_path, split, purpose="train")
+    validation = None if choices["folds"] else _validation(set_path, dataset)
     report = None
     with Bar("training") as bar:
-        reports = run(dataset, out, recipe, on_batch=bar.tick, **choices)
+        reports = run(dataset, out, recipe, validation=validation, on_batch=bar.tick, **choices)
         try:
             for report in logged(reports, tensorboard) if tensorboard else reports:
                 bar.say(epoch_line(report))
         except KeyboardInterrupt:
             hint = f"{out}: training stopped; the same command with --resume goes on"
             raise KeyboardInterrupt(hint) from None
-    for failure in dataset.failures:
+    for failure in (*dataset.failures, *(validation.failures if validation else ())):
         say(f"objrec: {failure}; left out")
     if report is None:
         say(f"{out}: was trained already; --force trains anew")
+    elif validation:
+        shown = validation.objects[~validation.shows_background]
+        say(f"calibrated on the split val: {len(shown)} images of {len(set(shown))} objects")
     click.echo(f"model: {out}")
+
+
+def _validation(set_path: Path, dataset: Dataset) -> Dataset | None:
+    """Return the validation split, to calibrate on; None if there is none of new objects."""
+    from objrec.datasets import list_splits, open_dataset
+    from objrec.training.calibration import check_validation
+
+    if dataset.split in ("val", "all") or "val" not in list_splits(set_path):
+        return None
+    validation = open_dataset(set_path, "val")
+    try:
+        check_validation(dataset, validation)
+    except DataError as error:
+        say(f"note: not calibrated: {error}")
+        return None
+    return validation
 
 
 def epoch_line(report: EpochReport) -> str:

@@ -82,15 +82,17 @@ class Bootstrap:
         Raises:
             ValueError: There are no images.
         """
-        rng, number = np.random.default_rng(self.seed), np.zeros(len(strata), dtype=np.int64)
-        columns: list[np.ndarray] = []
-        for inside, index in _by_stratum(objects, strata):
-            number[inside] = sum(map(len, columns)) + index
-            times = np.empty((index.max() + 1, self.resamples), dtype=np.uint16)
-            for part, drawn in self._drawn(rng, len(times)):
-                times[:, part] = drawn.T
-            columns.append(times)
-        return Draws(number, np.concatenate(columns).T)
+        rng, groups = np.random.default_rng(self.seed), list(_by_stratum(objects, strata))
+        sizes = [int(index.max()) + 1 for _, index in groups]
+        number = np.empty(len(strata), dtype=np.int64)
+        times = np.empty((self.resamples, sum(sizes)), dtype=np.uint16)
+        first = 0
+        for (inside, index), size in zip(groups, sizes, strict=True):
+            number[inside] = first + index
+            for part, drawn in self._drawn(rng, size):
+                times[part, first : first + size] = drawn
+            first += size
+        return Draws(number, times)
 
     def _drawn(self, rng: np.random.Generator, objects: int) -> Iterator[tuple[slice, np.ndarray]]:
         """Draw as many objects as there are, a part of the resamples at a time."""

@@ -21,7 +21,7 @@ from objrec.evaluation.novelty_scores import (
     fpr_at_tpr,
     lowest_energy,
 )
-from objrec.evaluation.run import Progress, Run, _loaded
+from objrec.evaluation.run import Progress, Run, load_chunk
 
 _BINS = 30
 _CHUNK = 512  # images held in memory at once
@@ -175,7 +175,7 @@ def _shown(
     chunk = max(batch_size, _CHUNK // batch_size * batch_size)
     for start in range(0, len(dataset), chunk):
         part = np.arange(start, min(start + chunk, len(dataset)))
-        images, read, failed = _loaded(dataset.subset(part), recognizer.preprocessing)
+        images, read, failed = load_chunk(dataset.subset(part), recognizer.preprocessing)
         kept += part[read].tolist()
         failures += failed
         for first in range(0, len(images), batch_size):

@@ -147,7 +147,7 @@ def _answered(
     for start in range(0, len(indices), chunk):
         part = indices[start : start + chunk]
         began = time.perf_counter()
-        images, read, failures = _loaded(dataset.subset(part), recognizer.preprocessing)
+        images, read, failures = load_chunk(dataset.subset(part), recognizer.preprocessing)
         collected.seconds += time.perf_counter() - began
         collected.failures += failures
         if len(images) and not collected.indices:
@@ -165,7 +165,7 @@ def _answered(
     return collected
 
 
-def _loaded(part: Any, preprocessing: Preprocessing) -> tuple[Any, np.ndarray, list[Failure]]:
+def load_chunk(part: Any, preprocessing: Preprocessing) -> tuple[Any, np.ndarray, list[Failure]]:
     """Read a chunk; one in which no image can be read must not stop the run as a set would.
 
     Returns:

@@ -141,17 +141,20 @@ def calibrate(
 def fit_beta(energies: torch.Tensor, labels: torch.Tensor) -> float:
     """Return the beta at which the Gibbs probabilities are most likely, within [0.001, 1000].
 
-    The negative log likelihood is convex in beta; its slope is bisected on a logarithmic scale.
+    The negative log likelihood is convex in beta; its slope is bisected on a logarithmic scale. The
+    true category gets the weight (N + 1) / (N + 2), all together the rest (Platt 1999,
+    "Probabilistic Outputs for Support Vector Machines"): N answers that are all right are no
+    evidence for certainty.
 
     Args:
         energies: (N, K) lowest energy of each category.
         labels: (N,).
     """
-    energies = energies.double()
+    energies, smoothing = energies.double(), 1 / (len(labels) + 2)
     low, high = torch.tensor(1e-3).double().log(), torch.tensor(1e3).double().log()
     for _ in range(60):
         middle = ((low + high) / 2).requires_grad_()
-        loss = cross_entropy(-middle.exp() * energies, labels)
+        loss = cross_entropy(-middle.exp() * energies, labels, label_smoothing=smoothing)
         (slope,) = torch.autograd.grad(loss, middle)
         low, high = (low, middle.detach()) if slope > 0 else (middle.detach(), high)
     return float(((low + high) / 2).exp())

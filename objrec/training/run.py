@@ -20,23 +20,27 @@ from objrec.energy.features import SIZES, image_size
 from objrec.errors import SettingsError
 from objrec.evaluation.hardware import describe_hardware
 from objrec.pose import INDEX
-from objrec.preprocessing import load_images
 from objrec.recognizer import Recognizer, choose_device
 from objrec.saving import (
     CARD,
     CONFIG,
+    VALIDATION,
     WEIGHTS,
     SavedModel,
     build_network,
     load_model,
     save_model,
 )
-from objrec.training.calibration import HeldOut, calibrate
+from objrec.training.calibration import (
+    HeldOut,
+    calibrate,
+    check_validation,
+    held_out_answers,
+)
 from objrec.training.checkpoint import CHECKPOINT
 from objrec.training.data import (
     Progress,
     TrainingData,
-    answerable,
     load_training_data,
     upright_plane_axes,
 )
@@ -54,6 +58,7 @@ def train(
     settings: Recipe | None = None,
     *,
     folds: int | None = None,
+    validation: Dataset | None = None,
     resume: bool = False,
     force: bool = False,
     device: str = "auto",
@@ -70,6 +75,8 @@ def train(
         settings: The recipe; its defaults are those that were measured best.
         folds: Also train this many leave-one-object-out models first, and fit on their held-out
             objects what must not be fitted on training objects (beta, threshold for 'unknown').
+        validation: Without folds, fit that on these objects instead: a split of the same set,
+            with none of the objects that are trained on.
         resume: Go on with an interrupted run; a finished one is left as it is.
         force: Replace a model that is there.
         device: 'auto', 'cpu', 'cuda', ...
@@ -98,11 +105,14 @@ def train(
         raise SettingsError(f"{out}: was begun with --folds; resume with the same number")
     # What is wrong with the set or the settings shows before anything is deleted or trained.
     splits = [hold_out_objects(dataset, fold, folds) for fold in range(folds or 0)]
+    validation = None if folds else validation
+    if validation is not None:
+        check_validation(dataset, validation)
     job = run.job(dataset, out, "")
     if force:
         _clear(out)
     answers = yield from _held_out(run, dataset, out, splits)
-    yield from run.fit(job, dataset, answers)
+    yield from run.fit(job, dataset, answers, validation)
     _tidy(out)
 
 
@@ -119,13 +129,20 @@ class _Run:
     on_batch: Progress
     keep_every: int | None = None
 
-    def fit(self, job: Job, dataset: Dataset, answers: list[HeldOut]) -> Iterator[EpochReport]:
+    def fit(
+        self,
+        job: Job,
+        dataset: Dataset,
+        answers: list[HeldOut],
+        validation: Dataset | None = None,
+    ) -> Iterator[EpochReport]:
         """Train one model, from its checkpoint if there is one, and write its folder.
 
         Args:
             job: From `job`.
             dataset: What the job was made from.
             answers: About held-out objects, to calibrate by; none: no calibration.
+            validation: Objects to ask the trained model about instead.
         """
         job.folder.mkdir(parents=True, exist_ok=True)
         loop = Loop(job, self.on_batch, on_frozen=self.on_batch)
@@ -136,7 +153,10 @@ class _Run:
                 kept = self._saved(job, dataset, loop, network, [])
                 save_model(job.folder / EPOCHS / f"{report.epoch:03d}", kept)
             yield report
-        save_model(job.folder, self._saved(job, dataset, loop, loop.result().cpu(), answers))
+        saved = self._saved(job, dataset, loop, loop.result().cpu(), answers)
+        if validation is not None:
+            saved = _validated(saved, validation, self.device)
+        save_model(job.folder, saved)
         clean_up(job.folder)
 
     def _keeps(self, report: EpochReport, loop: Loop) -> bool:
@@ -223,21 +243,19 @@ def _held_out(
             check_same_run(folder / CONFIG, {key: made.get(key) for key in wanted}, wanted)
         else:
             yield from run.fit(job, part, [])
-        answers.append(_held_out_answers(folder, dataset.subset(held_out), run.device))
+        recognizer = Recognizer(load_model(folder), str(run.device))
+        found = held_out_answers(recognizer, dataset.subset(held_out))
+        answers += [found] if found.objects else []  # a fold may hold out background only
     return answers
 
 
-def _held_out_answers(folder: Path, dataset: Dataset, device: torch.device) -> HeldOut:
-    recognizer = Recognizer(load_model(folder), str(device))
-    batch, _ = load_images(dataset, recognizer.preprocessing)
-    energies = [
-        recognizer.energies(images).per_category().cpu() for images in batch.images.split(256)
-    ]
-    # Images of background say nothing of how well known objects fit.
-    labels = answerable(batch.labels, dataset.categories, recognizer.categories)
-    known = labels < len(recognizer.categories)
-    objects = len(set(dataset.objects[batch.index[known].numpy()]))
-    return HeldOut(torch.cat(energies)[known], labels[known], objects)
+def _validated(saved: SavedModel, validation: Dataset, device: torch.device) -> SavedModel:
+    """Return a model calibrated on objects that it was not trained on."""
+    answers = held_out_answers(Recognizer(saved, str(device)), validation)
+    facts = {"error on the validation split": f"{100 * answers.error_rate:.1f} %"}
+    training = {**saved.training, "facts": {**saved.training["facts"], **facts}}
+    calibration = calibrate([answers], source=VALIDATION)
+    return replace(saved, calibration=calibration, training=training)
 
 
 def _described(identity: dict[str, Any]) -> dict[str, Any]:

@@ -6,15 +6,18 @@ import csv
 import io
 import json
 import shutil
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
+from objrec.cli.classify import why_unknown
 from objrec.cli.recognitions import write_csv, write_json, write_table
 from objrec.errors import Failure
 from objrec.pose import AXES, Pose
 from objrec.recognizer import Hypothesis, Original, Recognition, Recognizer
+from objrec.saving import Calibration
 
 
 def json_lines(text: str) -> list[dict]:
@@ -62,6 +65,108 @@ def test_train_names_the_images_it_left_out(command, photos, tmp_path):
     ran = command("train", tmp_path / "set", "--out", out, "--epochs", 1, "--baseline")
     assert ran.code == 0
     assert f"objrec: {file}: is not an image" in ran.err
+
+
+@pytest.fixture
+def three_splits(photos, tmp_path):
+    """The photos with objects of their own to validate with: the test objects, named anew."""
+    root = shutil.copytree(photos, tmp_path / "three")
+    shutil.copytree(root / "test", root / "val")
+    table = root / "val" / "labels.csv"
+    table.write_text(table.read_text().replace(",3,", ",9,"))
+    return root
+
+
+def quickly(command, data, out, *words):
+    small = ["--epochs", 1, "--batch-size", 16, "--azimuth-step", 90, "--device", "cpu"]
+    return command("train", data, "--out", out, *small, *words)
+
+
+def test_train_calibrates_on_the_split_val(command, three_splits, tmp_path):
+    ran = quickly(command, three_splits, tmp_path / "m")
+    assert (ran.code, ran.out) == (0, f"model: {tmp_path / 'm'}\n")
+    assert ran.err.splitlines()[-1] == "calibrated on the split val: 16 images of 2 objects"
+    found = Recognizer.load(tmp_path / "m").calibration
+    assert (found.source, found.objects) == ("validation", 2)
+    again = quickly(command, three_splits, tmp_path / "m", "--resume")
+    assert "calibrated" not in again.err
+
+
+@pytest.mark.parametrize("words", [("--folds", 2), ("--split", "all")], ids=str)
+def test_train_leaves_the_split_val_alone(command, three_splits, tmp_path, words):
+    ran = quickly(command, three_splits, tmp_path / "m", *words)
+    assert ran.code == 0
+    assert "split val" not in ran.err
+    found = Recognizer.load(tmp_path / "m").calibration
+    assert (found.source if found else None) == ("folds" if "--folds" in words else None)
+
+
+def test_train_does_not_calibrate_on_what_it_trains_on(command, three_splits, tmp_path):
+    shutil.rmtree(three_splits / "val")
+    shutil.copytree(three_splits / "train", three_splits / "val")
+    ran = quickly(command, three_splits, tmp_path / "m")
+    assert ran.code == 0
+    assert ran.err.startswith(
+        f"note: not calibrated: {three_splits}: the val split shows objects that are trained on "
+        "(box/0, box/1, box/2 and 3 more); divide by object"
+    )
+    assert Recognizer.load(tmp_path / "m").calibration is None
+
+
+def test_calibrate_fits_a_model_that_is_there(command, three_splits, small_model, tmp_path):
+    model = shutil.copytree(small_model, tmp_path / "m")
+    weights = (model / "model.safetensors").read_bytes()
+    ran = command("calibrate", three_splits, "--model", model, "--false-alarms", 0.25)
+    assert (ran.code, ran.err) == (0, "")
+    found = Recognizer.load(model).calibration
+    assert (found.source, found.folds, found.objects) == ("validation", 0, 2)
+    assert found.false_alarm_rate == 0.25
+    answers = Recognizer.load(model).recognize_many(sorted((three_splits / "val").glob("*.png")))
+    lowest = [min(answer.energies.values()) for answer in answers]
+    assert found.threshold == pytest.approx(np.quantile(lowest, 0.75), rel=1e-5)
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert lines[2:] == [
+        "images 16 of 2 objects",
+        f"error rate {found.error_rate:.1%}",
+        f"beta {found.beta:.3g}",
+        f"unknown above an energy of {found.threshold:.4g}",
+        "known, yet called unknown 25.0%",
+        f"model: {model}",
+    ]
+    assert (model / "model.safetensors").read_bytes() == weights
+    assert "of a validation split (2 objects)" in (model / "README.md").read_text()
+
+    told = command("classify", three_splits / "val", "--model", model)
+    assert told.out.count("unknown (nearest: ") == 4
+    assert told.err == (
+        f"note: 'unknown' means that every energy is above {found.threshold:.4g}, as on 25.0% of "
+        "the images of objects of a validation split (2 objects)\n"
+    )
+    assert command("classify", three_splits / "val", "--model", model, "--csv").err == ""
+
+
+def test_calibrate_says_what_it_left_out_and_what_looks_wrong(
+    command, photos, small_model, tmp_path
+):
+    model = shutil.copytree(small_model, tmp_path / "m")
+    data = shutil.copytree(photos, tmp_path / "photos")
+    (data / "train" / "box-0-000.png").write_text("no image")
+    ran = command("calibrate", data, "--model", model, "--split", "train")
+    assert ran.code == 0
+    broken, note = ran.err.splitlines()
+    assert broken.startswith(f"objrec: {data / 'train' / 'box-0-000.png'}: is not an image")
+    assert note.startswith("note: the model was trained on photos (train): if these are the same")
+    assert "47 of 6 objects" in ran.out
+
+
+def test_classify_names_both_reasons_of_unknown():
+    model = SimpleNamespace(background=("sky",), calibration=None)
+    assert why_unknown(model) == "'unknown' means that background (sky) fits better"
+    model.calibration = Calibration(1.0, 7.25, 0.05, 0.125, 3, 9)
+    assert why_unknown(model) == (
+        "'unknown' means that every energy is above 7.25, as on 5.0% of the images of objects held "
+        "out of training in 3 folds (9 objects), or that background (sky) fits better"
+    )
 
 
 def test_classify_for_people(command, photos, small_model):
