@@ -25,6 +25,7 @@ _HOMES = {
     "train": "objrec.training",
     "TrainingSettings": "objrec.training",
     "evaluate": "objrec.evaluation",
+    "explain": "objrec.evaluation",
     "write_report": "objrec.report",
 }
 __all__ = ["__version__", *_HOMES]

@@ -13,6 +13,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # What keeps a command short in a test; everything else is as written.
 SHORTER = {
     "train": ["--epochs", "1"],
+    "protocol": ["--epochs", "1"],
+    "evaluate": ["--sweep", "20"],
     "data make-toys": [
         *("--train-instances", "1", "--test-instances", "1"),
         *("--elevations", "1", "--azimuth-step", "180"),

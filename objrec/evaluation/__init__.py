@@ -2,7 +2,15 @@
 
 from objrec.evaluation.extras import Extras
 from objrec.evaluation.hardware import describe_hardware
+from objrec.evaluation.landscapes import Explanation, explain
 from objrec.evaluation.measure import evaluate
 from objrec.evaluation.result import Evaluation
 
-__all__ = ["Evaluation", "Extras", "describe_hardware", "evaluate"]
+__all__ = [
+    "Evaluation",
+    "Explanation",
+    "Extras",
+    "describe_hardware",
+    "evaluate",
+    "explain",
+]

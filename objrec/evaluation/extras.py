@@ -67,65 +67,60 @@ class Stages:
 
 
 @dataclass(frozen=True)
-class _Evaluated:
-    """What is being evaluated, how, and beside which other recognisers."""
+class Evaluated:
+    """A recogniser's run over a set, and how it is measured.
 
-    extras: Extras
+    Attributes:
+        recognizer: What is evaluated.
+        dataset: What it was run on.
+        done: Its answers.
+        excluded: Categories without a meaningful azimuth.
+        bootstrap: How to make intervals.
+        batch_size: Images recognised at once.
+    """
+
     recognizer: Any
     dataset: Any
     done: Run
-    others: Sequence[tuple[str, Any, Run]]
     excluded: tuple[str, ...]
     bootstrap: Bootstrap
     batch_size: int
-    stages: Stages
 
     @property
     def name(self) -> str:
+        """What tables call the recogniser."""
         return self.recognizer.name or self.recognizer.kind
 
 
+Other = tuple[str, Any, Run]  # another recogniser: its name in tables, itself, its answers
+
+
 def measure_extras(
-    extras: Extras,
-    recognizer: Any,
-    dataset: Any,
-    done: Run,
-    bootstrap: Bootstrap,
-    excluded: tuple[str, ...],
-    batch_size: int,
-    stages: Stages,
+    extras: Extras, work: Evaluated, stages: Stages
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure what is asked for beside the plain figures.
 
     Args:
         extras: What.
-        recognizer: What is evaluated.
-        dataset: What it was run on.
-        done: Its answers.
-        bootstrap: How to make intervals.
-        excluded: Categories without a meaningful azimuth.
-        batch_size: Images recognised at once.
+        work: What is evaluated.
         stages: Whom to tell.
 
     Returns:
         Fields of `Evaluation`, and notes.
     """
     others = [
-        (name, other, run(other, dataset, batch_size, stages.named(f"evaluating {name}")))
-        for name, other in _named(recognizer, extras.compare)
+        (name, other, run(other, work.dataset, work.batch_size, stages.named(f"evaluating {name}")))
+        for name, other in _named(work.recognizer, extras.compare)
     ]
-    work = _Evaluated(
-        extras, recognizer, dataset, done, others, excluded, bootstrap, batch_size, stages
-    )
-    comparison, notes = _comparison(work)
-    unknown, further = _unknown(work)
+    comparison, notes = _comparison(extras, work, others, stages)
+    unknown, further = _unknown(extras, work, others, stages)
     fields = {
         "calibration": _calibration(work),
         "comparison": comparison,
-        "sweep": _sweep(work),
+        "sweep": _sweep(extras, work, others, stages),
         "unknown": unknown,
-        "mistakes": _mistakes(work),
-        "landscape_axes": landscape_axes(recognizer) if extras.mistakes else None,
+        "mistakes": _mistakes(extras, work, stages),
+        "landscape_axes": landscape_axes(work.recognizer) if extras.mistakes else None,
     }
     return fields, [*notes, *further]
 
@@ -143,14 +138,15 @@ def _named(recognizer: Any, others: Sequence[Any]) -> list[tuple[str, Any]]:
     return named
 
 
-def _comparison(work: _Evaluated) -> tuple[list[dict[str, Any]], list[str]]:
-    extras = work.extras
-    if not (work.others or extras.baselines):
+def _comparison(
+    extras: Extras, work: Evaluated, others: Sequence[Other], stages: Stages
+) -> tuple[list[dict[str, Any]], list[str]]:
+    if not (others or extras.baselines):
         return [], []
     main = candidate(work.recognizer, work.done, azimuths=_absolute(work.recognizer, work.dataset))
     candidates = [
         replace(candidate(other, done, azimuths=_absolute(other, work.dataset)), model=name)
-        for name, other, done in work.others
+        for name, other, done in others
     ]
     if extras.baselines:
         candidates += run_baselines(
@@ -159,7 +155,7 @@ def _comparison(work: _Evaluated) -> tuple[list[dict[str, Any]], list[str]]:
             work.dataset,
             extras.baselines,
             seed=work.bootstrap.seed,
-            on_progress=work.stages.named("baselines"),
+            on_progress=stages.named("baselines"),
         )
     found = compare(
         main,
@@ -175,7 +171,7 @@ def _absolute(recognizer: Any, dataset: Any) -> bool:
     return RELATIVE not in (dataset.frame.kind("azimuth"), recognizer.frame.kind("azimuth"))
 
 
-def _calibration(work: _Evaluated) -> dict[str, Any] | None:
+def _calibration(work: Evaluated) -> dict[str, Any] | None:
     outcomes, fitted = work.done.outcomes, work.recognizer.calibration
     return calibration_figures(
         work.done.energies,
@@ -187,46 +183,50 @@ def _calibration(work: _Evaluated) -> dict[str, Any] | None:
     )
 
 
-def _unknown(work: _Evaluated) -> tuple[dict[str, Any] | None, list[str]]:
-    if work.extras.unknown is None:
+def _unknown(
+    extras: Extras, work: Evaluated, others: Sequence[Other], stages: Stages
+) -> tuple[dict[str, Any] | None, list[str]]:
+    if extras.unknown is None:
         return None, []
     found = novelty(
         work.recognizer,
         work.done,
-        work.extras.unknown,
+        extras.unknown,
         work.bootstrap,
-        work.others,
+        others,
         batch_size=work.batch_size,
-        on_progress=work.stages.named("unknown objects"),
+        on_progress=stages.named("unknown objects"),
     )
     unread = [f"{failure}; not among the unknown objects" for failure in found.failures]
     return found.figures, [*found.notes, *unread]
 
 
-def _sweep(work: _Evaluated) -> dict[str, Any] | None:
-    if work.extras.sweep == 0:
+def _sweep(
+    extras: Extras, work: Evaluated, others: Sequence[Other], stages: Stages
+) -> dict[str, Any] | None:
+    if extras.sweep == 0:
         return None
-    recognizers = [(work.name, work.recognizer), *((name, other) for name, other, _ in work.others)]
+    recognizers = [(work.name, work.recognizer), *((name, other) for name, other, _ in others)]
     return sweep(
         recognizers,
         work.dataset,
-        images=work.extras.sweep,
+        images=extras.sweep,
         bootstrap=work.bootstrap,
         seed=work.bootstrap.seed,
         batch_size=work.batch_size,
-        on_progress=work.stages.named("sweep"),
+        on_progress=stages.named("sweep"),
     )
 
 
-def _mistakes(work: _Evaluated) -> list[dict[str, Any]]:
-    worst = wrong_first(work.done)[: work.extras.mistakes]
+def _mistakes(extras: Extras, work: Evaluated, stages: Stages) -> list[dict[str, Any]]:
+    worst = wrong_first(work.done)[: extras.mistakes]
     if not len(worst):
         return []
     return mistake_details(
         work.recognizer,
         work.dataset,
         [(int(work.done.indices[row]), int(row)) for row in worst],
-        work.extras.mistakes,
+        extras.mistakes,
         work.batch_size,
-        work.stages.named("mistakes"),
+        stages.named("mistakes"),
     )

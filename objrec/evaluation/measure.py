@@ -10,7 +10,7 @@ import numpy as np
 
 from objrec.datasets.frame import RELATIVE
 from objrec.errors import SettingsError
-from objrec.evaluation.extras import Extras, Stages, measure_extras
+from objrec.evaluation.extras import Evaluated, Extras, Stages, measure_extras
 from objrec.evaluation.groups import (
     Measures,
     Outcomes,
@@ -78,9 +78,8 @@ def evaluate(
     arbitrary = bool(_frame_notes(recognizer, dataset))
     measures = Measures(outcomes, poses.azimuth_errors(aligned=arbitrary), bootstrap)
     tiles, images = write_pictures(done, dataset, pictures, seed, stages.named("pictures"))
-    further, notes = measure_extras(
-        extras or Extras(), recognizer, dataset, done, bootstrap, excluded, batch_size, stages
-    )
+    work = Evaluated(recognizer, dataset, done, excluded, bootstrap, batch_size)
+    further, notes = measure_extras(extras or Extras(), work, stages)
     return Evaluation(
         model=_model_facts(recognizer),
         data=_data_facts(dataset, outcomes),
