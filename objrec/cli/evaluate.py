@@ -53,7 +53,7 @@ BASELINES = ("nearest", "svm", "retrieval")
 @click.option(
     "--sweep",
     metavar="N",
-    default="250",
+    default="200",
     show_default=True,
     help="images to change step by step (turned, shifted, blurred, …); 'all', or 0 for none",
 )

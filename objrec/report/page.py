@@ -1,56 +1,125 @@
-"""The report page: what an `Evaluation` says, in words, tables and figures of one HTML file.
+"""The report page: what an `Evaluation` says, in words, tables, figures and pictures of one file.
 
-Made from the evaluation alone: no model, no data set, no network. All text is escaped by the
-template. Figures come from figures.py, the layout from template.html.j2 and page.css.
+Made from the evaluation and the pictures that it names: no model, no data set, no network. All text
+is escaped by the template. The layout is that of template.html.j2 and the parts it includes.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from objrec.errors import DataError
 from objrec.evaluation.result import Evaluation
-from objrec.report import words
-from objrec.report.figures import azimuth_histogram, confusion_figure, viewpoint_figure
+from objrec.report import gallery, headline, tables, words
+from objrec.report.drawing import draw_all
+from objrec.report.pictures import Pictures, read_pictures, scale_image
+from objrec.report.rows import folder_of, script_rows
 from objrec.saving import write_text
 
-_MOST_ERRORS = 50  # misclassified images listed
+LARGEST = 15_000_000  # bytes of the page
+_MOST_PICTURES = 10_000_000  # characters of them in it
+_WORDS = 50_000  # likewise
 _MOST_OBJECTS = 60
 _MOST_FAILURES = 100
 _LONG_TABLE = 24  # factor tables with more rows start folded
+_DAMAGED = (KeyError, IndexError, TypeError, ValueError, AttributeError, UndefinedError)
 
 
-def write_report(evaluation: Evaluation | Mapping[str, Any], path: str | Path) -> None:
+def write_report(
+    evaluation: Evaluation | Mapping[str, Any],
+    path: str | Path,
+    images: str | Path | None = None,
+) -> None:
     """Write report.html: one file that needs nothing beside it.
 
     Args:
         evaluation: An `Evaluation`, or what evaluation.json holds.
         path: The file to make or replace; its folder is made.
+        images: The folder that the pictures of the evaluation are relative to; None: that of
+            `path`. Pictures that are not there are left out, and the page says so.
 
     Raises:
         DataError: The evaluation is of another version or damaged, or the file cannot be written.
     """
     if not isinstance(evaluation, Evaluation):
         evaluation = Evaluation.from_dict(dict(evaluation))
-    text = render(evaluation).encode("utf-8", "replace").decode("utf-8")
     path = Path(path)
     try:
+        text = render(evaluation, path.parent if images is None else Path(images))
+    except _DAMAGED as error:
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(f"evaluation: a value is damaged ({what}); evaluate again") from error
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
+        write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def render(evaluation: Evaluation) -> str:
-    """Return the page as HTML."""
+def render(evaluation: Evaluation, images: Path = Path()) -> str:
+    """Return the page as HTML, of at most `LARGEST` bytes: pictures are left out if need be."""
+    pictures = read_pictures(evaluation.images, images, _MOST_PICTURES)
+    text = _render(evaluation, pictures)
+    beyond = len(text.encode("utf-8", "replace")) - LARGEST
+    if beyond > 0 and pictures.css:
+        # Words stand in for the pictures left out, which takes a little room too.
+        most = max(len(pictures.css) - beyond - _WORDS, 0)
+        text = _render(evaluation, read_pictures(evaluation.images, images, most))
+    return text
+
+
+def _render(evaluation: Evaluation, pictures: Pictures) -> str:
+    script = _asset("page.js")
+    rows = script_rows(evaluation, pictures)
+    failures = gallery.gallery(evaluation, pictures)
+    wrong = sum(row["errors"] for row in evaluation.per_category.values())
+    return (
+        _environment()
+        .get_template("template.html.j2")
+        .render(
+            e=evaluation,
+            css=Markup(_asset("page.css") + _asset("report.css")),
+            sheets=Markup(pictures.css),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            rows=Markup(rows),
+            title=headline.title(evaluation),
+            summary=headline.summary(evaluation),
+            tiles=headline.tiles(evaluation),
+            cells=headline.cells(evaluation),
+            device=headline.device(evaluation),
+            notes=[*evaluation.notes, *filter(None, [pictures.note])],
+            figures=draw_all(evaluation),
+            tables=tables,
+            bar_top=tables.bar_top(evaluation),
+            failures=failures[: gallery.FIRST],
+            failure_pages=gallery.pages(failures),
+            failures_shown=len(failures),
+            folder=folder_of(evaluation),
+            wrong=wrong,
+            scale=scale_image(),
+            most_objects=_MOST_OBJECTS,
+            most_failures=_MOST_FAILURES,
+            long_table=_LONG_TABLE,
+        )
+    )
+
+
+def _environment() -> Environment:
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("objrec", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "percent": words.percent,
@@ -58,40 +127,14 @@ def render(evaluation: Evaluation) -> str:
         "count": words.count,
         "energy": words.energy,
         "value": words.factor_value,
+        "axis": words.axis_name,
+        "interval": words.interval,
+        "points": words.points,
+        "p_value": words.p_value,
     }
-    template = environment.from_string(_asset("template.html.j2"))
-    return template.render(
-        e=evaluation,
-        css=Markup(_asset("page.css")),
-        title=words.title(evaluation),
-        summary=words.summary(evaluation),
-        tiles=words.tiles(evaluation),
-        figures=_figures(evaluation),
-        confusions=words.confusions(evaluation),
-        views=words.worst_views(evaluation),
-        cells=words.cells(evaluation),
-        bar_top=words.bar_top(evaluation),
-        pose_rows=words.pose_rows(evaluation),
-        facts=words.facts(evaluation),
-        mistakes=words.mistakes(evaluation, _MOST_ERRORS),
-        mistakes_in_all=sum(row["errors"] for row in evaluation.per_category.values()),
-        most_objects=_MOST_OBJECTS,
-        most_failures=_MOST_FAILURES,
-        long_table=_LONG_TABLE,
-    )
+    environment.globals["kinds"] = words.KINDS
+    return environment
 
 
 def _asset(name: str) -> str:
     return resources.files("objrec.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _figures(evaluation: Evaluation) -> dict[str, Markup]:
-    """Draw the figures that this evaluation has; SVG of our own making, hence not escaped."""
-    drawn = {"confusion": confusion_figure(evaluation.confusion, evaluation.categories)}
-    if evaluation.viewpoint:
-        drawn["viewpoint"] = viewpoint_figure(evaluation.viewpoint)
-    azimuth = evaluation.pose.get("azimuth", {})
-    if azimuth.get("count"):
-        correct = azimuth["correct"].get("histogram")
-        drawn["azimuth"] = azimuth_histogram(azimuth["histogram"], correct)
-    return {name: Markup(svg) for name, svg in drawn.items()}

@@ -115,6 +115,17 @@ ROWS = [
     ("train {photos} --out {out} --symmetric bx", "--symmetric: the set has no category 'bx'"),
     ("train {photos} --out {out} --weights {missing} --features resnet18", "{missing}: "),
     ("train {photos} --out {out} --epoch-count 3", "no such option.*--epochs"),
+    # Calibration
+    ("calibrate {missing} --model {model}", "{missing}: no such folder; check the path"),
+    ("calibrate {photos} --model {missing}", "{missing}: no such model folder; give one that"),
+    ("calibrate {photos} --model {model}", "{photos}: has no split 'val'; name one of train, test"),
+    ("calibrate {photos} --model {model} --split vla", "{photos}: has no split 'vla'"),
+    ("calibrate {strangers} --model {model}", "no image is of a category known to the model; the"),
+    (
+        "calibrate {photos} --model {model} --split test --false-alarms 1.5",
+        "invalid value for '--false-alarms'.*see 'objrec calibrate --help'",
+    ),
+    ("calibrate {photos}", "missing option '--model'; see 'objrec calibrate --help'"),
     # Evaluation
     ("evaluate {missing} --model {model} --out {out}", "{missing}: no such folder; check the path"),
     (
@@ -151,6 +162,21 @@ ROWS = [
     ("render {mesh} --out {out} --category x --test-instances 1.5", "1.5 is neither a whole"),
     ("render {mesh} --out {out} --category x --background {empty}", "{empty}: holds no images for"),
     ("render {mesh} --out {out} --category x", "{mesh}: holds no faces; export triangles"),
+    # Explanations
+    ("explain {missing}.png --model {model} --out {out}.html", "{missing}.png: no such file or"),
+    ("explain {text} --model {model} --out {out}.html", "{text}: is not an image"),
+    ("explain {text} --model {model}", "missing option '--out'; see 'objrec explain --help'"),
+    (
+        "explain {text} --model {model} --out {out}.pdf",
+        "{out}.pdf: an explanation's name ends in \\.html or \\.png",
+    ),
+    (
+        "explain {photos}@test --model {model} --out {out}.html",
+        "{photos}@test: stands for 16 images; name one, as in SET@SPLIT:3",
+    ),
+    ("explain {photos}@test:99 --model {model} --out {out}.html", "there is no 99; the samples"),
+    ("explain {text} --model {empty} --out {out}.html", "{empty}: no config.json in it; give a"),
+    ("explain {photos}@test:1 --model {model} --out {file}/a.png", "{file}/a.png: cannot be writ"),
 ]
 
 

@@ -2,9 +2,10 @@
 
 import re
 
+import matplotlib
 import pytest
 
-from objrec.report.svg import ACCENT, INK, svg
+from objrec.report.svg import ACCENT, INK, LINE, VARIABLES, Links, svg
 
 
 def picture(name="one", alt="what is shown"):
@@ -45,3 +46,27 @@ def test_every_reference_has_its_target():
 @pytest.mark.parametrize("name", ["one", "two"])
 def test_the_same_figure_is_the_same_text(name):
     assert picture(name) == picture(name)
+
+
+def test_matplotlib_is_left_as_it_was():
+    before = dict(matplotlib.rcParams)
+    picture()
+    assert dict(matplotlib.rcParams) == before
+
+
+def linked():
+    def draw(figure):
+        (line,) = figure.subplots().plot([0, 1], [0, 1], color=LINE[0])
+        line.set_url("#a,b")
+
+    return svg(draw, 3, 2, "name", "alt", Links("here", {"a,b": "A & B"}))
+
+
+def test_links_lead_to_their_target_with_a_label():
+    label = 'aria-label="A &amp; B"><title>A &amp; B</title>'
+    assert f'<a href="#here" data-key="a,b" {label}' in linked()
+    assert "var(--line-0)" in linked() and not any(colour in linked() for colour in VARIABLES)
+
+
+def test_a_figure_of_links_is_no_image_to_those_who_hear_it():
+    assert 'role="group"' in linked() and 'role="img"' in picture()

@@ -3,12 +3,16 @@ import pytest
 from objrec.report import words
 
 
+def plain(text):
+    return text.replace(words.SPACE, " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.1234, "12.3 %"), (0, "0.0 %"), (1, "100.0 %"), (None, "–")],
 )
 def test_percent(value, text):
-    assert words.percent(value).replace("\N{NO-BREAK SPACE}", " ") == text
+    assert plain(words.percent(value)) == text
 
 
 @pytest.mark.parametrize(
@@ -16,7 +20,7 @@ def test_percent(value, text):
     [(9999, "9999"), (24300, "24 300"), (1234567, "1 234 567")],
 )
 def test_count(value, text):
-    assert words.count(value).replace("\N{NARROW NO-BREAK SPACE}", " ") == text
+    assert plain(words.count(value)) == text
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,13 @@ def test_energies_keep_their_zeros(value, text):
 
 
 @pytest.mark.parametrize(
+    ("value", "text"), [(4.26, "4.3°"), (2.0, "2.0°"), (168.9, "169°"), (None, "–")]
+)
+def test_degrees(value, text):
+    assert words.degrees(value) == text
+
+
+@pytest.mark.parametrize(
     ("row", "text"),
     [
         ({"value": 22.5}, "22.5"),
@@ -51,29 +62,35 @@ def test_factor_values(row, text):
     assert words.factor_value(row) == text
 
 
-def test_confusions_come_commonest_first_with_their_share(make_evaluation):
-    evaluation = make_evaluation(categories=("a", "b"))
-    lines = words.confusions(evaluation)
-    counts = [int(line.split(": ")[1].split()[0]) for line in lines]
-    assert counts == sorted(counts, reverse=True)
-    assert counts == sorted((evaluation.confusion[0][1], evaluation.confusion[1][0]), reverse=True)
+@pytest.mark.parametrize(
+    ("ends", "share", "text"),
+    [
+        ([0.091, 0.14], True, "9.1 to 14.0 %"),
+        ([1.234, 20], False, "1.23 to 20"),
+        ([None, 0.1], True, "–"),
+        (None, True, "–"),
+    ],
+)
+def test_interval(ends, share, text):
+    assert plain(words.interval(ends, share=share)) == text
 
 
-def test_weak_views_are_put_in_words(make_evaluation):
-    evaluation = make_evaluation(elevations=(30.0, 40.0, 50.0))
-    row, line = evaluation.worst_views[0], words.worst_views(evaluation)[0]
-    assert line.startswith(f"{row['category']}, azimuth ")
-    assert f"mostly seen as {row['seen_as']}" in line
-    assert f"({row['errors']} of {row['count']} images of 4 objects)" in line
+@pytest.mark.parametrize(("difference", "text"), [(0.0625, "+6.2"), (-0.003, "−0.3"), (None, "–")])
+def test_points(difference, text):
+    assert words.points(difference) == text
 
 
-def test_pose_table_has_a_row_for_each_way_of_counting(make_evaluation):
-    rows = words.pose_rows(make_evaluation())
-    assert [(row["axis"], row["on"]) for row in rows] == [
-        ("azimuth", "all images"),
-        ("", "all, after the best offset per category"),
-        ("", "right category only"),
-        ("elevation", "all images"),
-        ("", "right category only"),
-    ]
-    assert rows[0]["median"].endswith("°") and rows[3]["opposite"] == "–"
+@pytest.mark.parametrize(("p", "text"), [(0.0004, "< 0.001"), (0.0109, "0.011"), (1.0, "1")])
+def test_p_values(p, text):
+    assert words.p_value(p) == text
+
+
+def test_poses_have_units_and_leave_out_what_is_not_known():
+    values = {"azimuth": 0.0967, "elevation": 30.0, "scale": 1.2345, "roll": None}
+    assert words.pose(values) == "azimuth 0.1°, elevation 30°, scale 1.23"
+
+
+def test_names_are_shortened_and_lose_half_characters():
+    broken = b"caf\xe9".decode("utf-8", "surrogateescape")
+    assert words.category_name(broken) == "caf?"
+    assert words.category_name("a" * 30) == "a" * 17 + "…"
