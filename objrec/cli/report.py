@@ -17,9 +17,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--out", metavar="FILE", type=_FILE, help="page to write  [default: beside it]")
 @force_option
 def report(evaluation: Path, out: Path | None, force: bool) -> None:
-    """Draw the page of an evaluation again, from EVALUATION.json and its pictures alone.
+    """Draw the page of an evaluation again, without its model.
 
-    Neither the model nor the data set is needed.
+    It is made from EVALUATION.json and the pictures beside it alone.
 
     \b
     Example:

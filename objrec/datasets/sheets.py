@@ -19,7 +19,7 @@ from objrec.datasets.resizing import shrunk
 from objrec.datasets.sample import Dataset
 from objrec.errors import DataError
 
-SIDE, COLUMNS, ROWS = 64, 16, 16
+SIDE, COLUMNS, ROWS = 80, 16, 16
 _QUALITY = 82
 _EMPTY = 128  # gray beside what is not square, and where an image cannot be read
 
@@ -93,11 +93,21 @@ def _sheet(dataset: Dataset, part: list[int]) -> np.ndarray:
     return np.ascontiguousarray(sheet.reshape(rows * SIDE, COLUMNS * SIDE, 3)[..., ::-1])
 
 
+def _fitted(view: np.ndarray) -> np.ndarray:
+    """Return an image whose longer side is that of a tile."""
+    height, width = view.shape[:2]
+    if max(height, width) >= SIDE:
+        return shrunk(view, SIDE)
+    factor = SIDE / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(view, size, interpolation=cv2.INTER_CUBIC)
+
+
 def _tile(dataset: Dataset, index: int) -> np.ndarray:
     """Return one image as a tile, (side, side, 3) RGB: whole, not squashed, in the middle."""
     tile = np.full((SIDE, SIDE, 3), _EMPTY, np.uint8)
     try:
-        view = shrunk(dataset[index].images[0], SIDE)
+        view = _fitted(dataset[index].images[0])
     except DataError:  # read before, and gone since: its place stays empty
         return tile
     height, width = view.shape[:2]

@@ -68,12 +68,13 @@ function outline(cell, name) {
   figure.append(mark);
 }
 
-// The panel below a figure.
+// The panel right below the figure, list or table that the link stands in.
 function show(link) {
   const panel = document.getElementById(link.getAttribute("href").slice(1));
   const [rows, words] = chosen(link);
   rows.sort((a, b) => isWrong(b) - isWrong(a));
   const wrong = rows.filter(isWrong).length;
+  (link.closest("figure") || link.closest("ul, .scroll"))?.after(panel);
   panel.hidden = false;
   panel.opener = link;
   panel.querySelector("strong").textContent =

@@ -49,7 +49,8 @@ def test_images_are_neither_squashed_nor_needed(grays, tmp_path):
     found = write_sheets(grays, [0, 3], tmp_path / "out")
     sheet = cv2.imread(str(tmp_path / "out" / found.sheets[0])).astype(int)
     flat, missing = tile(sheet, 0), tile(sheet, 1)
-    assert flat[32, :, 0].max() <= 8 and abs(flat[[2, 61], :, 0] - 128).max() <= 12
+    assert flat[SIDE // 2, :, 0].max() <= 8
+    assert abs(flat[[2, SIDE - 3], :, 0] - 128).max() <= 12
     assert abs(missing - 128).max() <= 6
 
 
@@ -62,3 +63,11 @@ def test_older_sheets_go_and_a_file_in_the_way_is_named(grays, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file.images: cannot be written"):
         write_sheets(grays, [5], tmp_path / "file")
+
+
+def test_a_small_image_fills_its_tile(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((16, 16), 200, np.uint8))
+    (tmp_path / "labels.csv").write_text("file,category\na.png,a\n")
+    found = write_sheets(open_dataset(tmp_path), [0], tmp_path / "out")
+    sheet = cv2.imread(str(tmp_path / "out" / found.sheets[0])).astype(int)
+    assert abs(tile(sheet, 0) - 200).max() <= 6

@@ -114,6 +114,10 @@ def test_a_click_on_a_cell_shows_its_images(report, everything, open_page):
     head = page.inner_text("#view-images strong")
     assert head.startswith("12 images: azimuth 90°, elevation 60°")
     assert page.locator("svg path.chosen").count() == 2  # on both maps
+    figures = page.locator("#viewpoint figure")
+    for figure in figures.all():  # the panel comes to the figure that was clicked
+        figure.locator('a[data-key="1,3"]').click()
+        assert figure.evaluate("f => f.nextElementSibling.id") == "view-images"
     page.click("#view-images .close")
     assert page.is_hidden("#view-images")
 
