@@ -1,4 +1,4 @@
-"""docs/report.md: its commands are run, its keys are those of the files, its tables the results'."""
+"""docs/report.md: its commands are run; its keys and its tables are those of the files."""
 
 import dataclasses
 import re

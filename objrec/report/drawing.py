@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from objrec.evaluation.result import Evaluation
-from objrec.report import curves, distributions, heat_maps
+from objrec.report.figures import curves, distributions, heat_maps
 
 
 def draw_all(evaluation: Evaluation) -> dict[str, Any]:

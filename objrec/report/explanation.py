@@ -11,15 +11,15 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from objrec.errors import DataError
 from objrec.evaluation.landscapes.explaining import Explanation, Fit
 from objrec.pose import AXIS, Pose
-from objrec.report import landscape_figures as figures
 from objrec.report.explanation_picture import write_picture
-from objrec.report.svg import svg
+from objrec.report.figures import landscapes as figures
+from objrec.report.figures.svg import svg
+from objrec.report.templates import asset, environment
 from objrec.report.words import percent
 from objrec.saving import write_text
 
@@ -63,16 +63,9 @@ def checked_path(path: str | Path) -> Path:
 
 def render(explanation: Explanation) -> str:
     """Return the page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("objrec", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    css, _, _ = environment.loader.get_source(environment, "page.css")
-    return environment.get_template("explanation.html.j2").render(
-        css=Markup(css),
+    template = environment().get_template("explanation.html.j2")
+    return template.render(
+        css=Markup(asset("page.css")),
         title=heading(explanation),
         source=explanation.recognition.source or "an image",
         model=explanation.model,

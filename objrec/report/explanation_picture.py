@@ -14,7 +14,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from objrec.datasets.pictures import BLUE, SOFT, drawable, save_picture
 from objrec.evaluation.landscapes.explaining import Explanation
-from objrec.report import landscape_figures as figures
+from objrec.report.figures import landscapes as figures
 
 _MOST_FITS, _MOST_CATEGORIES = 6, 12
 # Sizes in inches.

@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
+from jinja2 import Environment, UndefinedError
 from markupsafe import Markup
 
 from objrec.errors import DataError
@@ -22,6 +21,7 @@ from objrec.report import gallery, headline, tables, words
 from objrec.report.drawing import draw_all
 from objrec.report.pictures import Pictures, read_pictures, scale_image
 from objrec.report.rows import folder_of, script_rows
+from objrec.report.templates import asset, environment
 from objrec.saving import write_text
 
 LARGEST = 15_000_000  # bytes of the page
@@ -77,7 +77,7 @@ def render(evaluation: Evaluation, images: Path = Path()) -> str:
 
 
 def _render(evaluation: Evaluation, pictures: Pictures) -> str:
-    script = _asset("page.js")
+    script = asset("page.js")
     rows = script_rows(evaluation, pictures)
     failures = gallery.gallery(evaluation, pictures)
     wrong = sum(row["errors"] for row in evaluation.per_category.values())
@@ -86,7 +86,7 @@ def _render(evaluation: Evaluation, pictures: Pictures) -> str:
         .get_template("template.html.j2")
         .render(
             e=evaluation,
-            css=Markup(_asset("page.css") + _asset("report.css")),
+            css=Markup(asset("page.css") + asset("report.css")),
             sheets=Markup(pictures.css),
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -114,14 +114,8 @@ def _render(evaluation: Evaluation, pictures: Pictures) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("objrec", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filled = environment()
+    filled.filters |= {
         "percent": words.percent,
         "number": words.number,
         "count": words.count,
@@ -132,9 +126,5 @@ def _environment() -> Environment:
         "points": words.points,
         "p_value": words.p_value,
     }
-    environment.globals["kinds"] = words.KINDS
-    return environment
-
-
-def _asset(name: str) -> str:
-    return resources.files("objrec.report").joinpath(name).read_text(encoding="utf-8")
+    filled.globals["kinds"] = words.KINDS
+    return filled

@@ -15,8 +15,8 @@ from objrec.evaluation.landscapes.explaining import Explanation, Fit, Neighbourh
 from objrec.evaluation.landscapes.surfaces import Landscape, Minimum, Plane
 from objrec.pose import Pose, PoseSpace
 from objrec.recognizer import Hypothesis, Recognition
-from objrec.report import landscape_figures as figures
 from objrec.report.explanation import render, write_explanation
+from objrec.report.figures import landscapes as figures
 
 SPACES = {
     "view": PoseSpace({"azimuth": tuple(range(0, 360, 30)), "elevation": (30.0, 40.0, 60.0)}),

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
 
-from objrec.report.svg import HEAT, INK, LEVELS, ON_STRONG, PAPER, QUIET, Links, svg
+from objrec.report.figures.svg import HEAT, INK, LEVELS, ON_STRONG, PAPER, QUIET, Links, svg
 from objrec.report.words import category_name, degrees, percent
 
 _STRONG = 6  # from this step on, text on a cell changes sides

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from objrec.report.svg import INK, RIGHT, SOFT, WRONG, svg
+from objrec.report.figures.svg import INK, RIGHT, SOFT, WRONG, svg
 
 _WIDTH, _HEIGHT = 4.5, 2.9
 _HATCH = "////"

@@ -4,14 +4,14 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from objrec.report.heat_maps import (
+from objrec.report.figures.heat_maps import (
     cell_ends,
     confusion_figure,
     pose_map_figure,
     scale_top,
     viewpoint_figure,
 )
-from objrec.report.svg import LEVELS
+from objrec.report.figures.svg import LEVELS
 
 
 def parsed(svg):

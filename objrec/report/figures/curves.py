@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from objrec.report.svg import ACCENT, FAINT, LINE, QUIET, SOFT, svg
+from objrec.report.figures.svg import ACCENT, FAINT, LINE, QUIET, SOFT, svg
 
 _STYLES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 3)))
 _MARKERS = "osD^vP"

@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from objrec.report.curves import (
+from objrec.report.figures.curves import (
     azimuth_curve,
     error_curve,
     legend_figure,

@@ -5,7 +5,7 @@ import re
 import matplotlib
 import pytest
 
-from objrec.report.svg import ACCENT, INK, LINE, VARIABLES, Links, svg
+from objrec.report.figures.svg import ACCENT, INK, LINE, VARIABLES, Links, svg
 
 
 def picture(name="one", alt="what is shown"):

@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from objrec.report.distributions import both_histogram, given_histogram, unknown_histogram
+from objrec.report.figures.distributions import both_histogram, given_histogram, unknown_histogram
 
 
 def texts(svg):
