@@ -214,17 +214,19 @@ def taken_for(outcomes: Outcomes, images: np.ndarray) -> str | None:
     return outcomes.categories[int(votes.argmax())] if votes.any() else None
 
 
-def error_by_object(outcomes: Outcomes) -> list[dict[str, Any]]:
-    """Return a row for each object, worst first: its error and what it was mostly taken for."""
+def error_by_object(measures: Measures) -> list[dict[str, Any]]:
+    """Return a row for each object, worst first: its errors and what it was mostly taken for."""
+    outcomes = measures.outcomes
     names, index, counts = np.unique(outcomes.objects, return_inverse=True, return_counts=True)
     images = np.split(np.argsort(index, kind="stable"), np.cumsum(counts)[:-1])
     rows = [
-        _object_row(outcomes, name, mine) for name, mine in zip(names.tolist(), images, strict=True)
+        _object_row(measures, name, mine) for name, mine in zip(names.tolist(), images, strict=True)
     ]
     return sorted(rows, key=lambda row: (-row["error_rate"], row["object"]))
 
 
-def _object_row(outcomes: Outcomes, name: str, images: np.ndarray) -> dict[str, Any]:
+def _object_row(measures: Measures, name: str, images: np.ndarray) -> dict[str, Any]:
+    outcomes = measures.outcomes
     errors = int((outcomes.labels[images] != outcomes.predicted[images]).sum())
     return {
         "object": name,
@@ -232,5 +234,6 @@ def _object_row(outcomes: Outcomes, name: str, images: np.ndarray) -> dict[str, 
         "errors": errors,
         "count": len(images),
         "error_rate": errors / len(images),
+        "azimuth_error_deg": median_known(measures.azimuth_errors[images]),
         "seen_as": taken_for(outcomes, images),
     }

@@ -94,7 +94,7 @@ def evaluate(
             "over": "objects within each category" if named else "images within each category",
         },
         per_category=_by_category(outcomes, bootstrap),
-        per_object=error_by_object(outcomes) if named else [],
+        per_object=error_by_object(measures) if named else [],
         confusion=confusion(outcomes.labels, outcomes.predicted, len(categories)).tolist(),
         pose=poses.answered(),
         pose_excluded=list(excluded),

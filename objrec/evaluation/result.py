@@ -42,7 +42,8 @@ class Evaluation:
         per_category: Category → ``error_rate``, ``error_rate_ci``, ``errors``, ``count``,
             ``objects``, ``seen_as``; categories with images only.
         per_object: Rows ``object``, ``category``, ``errors``, ``count``, ``error_rate``,
-            ``seen_as``, worst first; empty when the set names no objects.
+            ``azimuth_error_deg`` (median, given the true category), ``seen_as``, worst first; empty
+            when the set names no objects.
         confusion: Counts; row = true, column = answered, both in the order of `categories`.
         pose: Axis → figures over all images, with ``correct``: the same over those of the right
             category (see `pose_metrics.axis_figures`); empty for models without pose.

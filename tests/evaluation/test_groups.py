@@ -77,15 +77,16 @@ def test_taken_for_takes_the_commonest_wrong_answer(make):
     assert taken_for(outcomes, np.array([0, 1])) is None
 
 
-def test_error_by_object_is_worst_first(make):
+def test_error_by_object_is_worst_first(make, measured):
     outcomes = make([0, 1, 0, 1], [0, 2, 0, 1], objects=["a/1", "b/1", "a/1", "b/1"])
-    worst, best = error_by_object(outcomes)
+    worst, best = error_by_object(measured(outcomes, [1, 4, np.nan, 6]))
     assert worst == {
         "object": "b/1",
         "category": "b",
         "errors": 1,
         "count": 2,
         "error_rate": 0.5,
+        "azimuth_error_deg": 5.0,
         "seen_as": "c",
     }
     assert best["object"] == "a/1" and best["seen_as"] is None
