@@ -215,6 +215,7 @@ def _sweep(
         seed=work.bootstrap.seed,
         batch_size=work.batch_size,
         on_progress=stages.named("sweep"),
+        exclude_pose=work.excluded,
     )
 
 

@@ -55,6 +55,7 @@ class Asking:
         seed: From which, and its position in the set, each image has its own.
         batch_size: Images recognised at once.
         on_recognised: Called with the number of images after every batch.
+        excluded: Further categories without a meaningful azimuth.
     """
 
     recognizer: Any
@@ -63,6 +64,7 @@ class Asking:
     seed: int
     batch_size: int
     on_recognised: Callable[[int], None]
+    excluded: tuple[str, ...] = ()
 
     def answers(self, chosen: np.ndarray) -> tuple[np.ndarray, dict[Setting, Answers]]:
         """Recognise the images at these positions.
@@ -103,7 +105,8 @@ class Asking:
         Symmetric categories and background have none, nor has a model that answers no azimuth.
         """
         dataset, recognizer = self.dataset, self.recognizer
-        skipped = (*dataset.frame.symmetric, *recognizer.frame.symmetric, *recognizer.background)
+        symmetric = (*dataset.frame.symmetric, *recognizer.frame.symmetric, *self.excluded)
+        skipped = (*symmetric, *recognizer.background)
         names = np.array(dataset.categories)[dataset.labels[indices]]
         judged = ~np.isin(names, skipped) & ("azimuth" in recognizer.axes)
         return np.where(judged, dataset.poses[indices, INDEX["azimuth"]], np.nan)

@@ -33,6 +33,7 @@ def sweep(
     batch_size: int = 64,
     on_progress: Callable[[int, int], None] | None = None,
     changes: Iterable[Change] = tuple(CHANGES.values()),
+    exclude_pose: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Measure models on changed images.
 
@@ -49,6 +50,7 @@ def sweep(
         on_progress: Called with (images recognised, images to recognise), over all models and
             amounts, after every batch.
         changes: What to do to the images.
+        exclude_pose: Further categories without a meaningful azimuth.
 
     Returns:
         ``images`` and ``objects`` counted, and ``changes``: rows of ``name``, ``title``, ``unit``,
@@ -78,7 +80,7 @@ def sweep(
     progress = _Progress(each * len(recognizers), on_progress)
     measured = []
     for number, (name, recognizer) in enumerate(recognizers, 1):
-        asking = Asking(recognizer, dataset, changes, seed, batch_size, progress.add)
+        asking = Asking(recognizer, dataset, changes, seed, batch_size, progress.add, exclude_pose)
         chosen, answers = asking.answers(chosen)  # of those chosen, the ones that can be read
         progress.add(number * each - progress.done)
         measured.append(_Measured(name, asking, chosen, answers, bootstrap))

@@ -198,6 +198,8 @@ def test_symmetric_categories_have_no_azimuth_error():
     frame = PoseFrame(symmetric=("bright",))
     row = swept(Eye(axes=("azimuth",), frame=frame), dataset, "darken")
     assert row["azimuth_error_deg"][0] == pytest.approx(0, abs=0.3)
+    named = swept(Eye(axes=("azimuth",)), dataset, "darken", exclude_pose=("bright",))
+    assert named["azimuth_error_deg"] == row["azimuth_error_deg"]
 
 
 RELATIVE = PoseFrame({"azimuth": AxisNote(labels="relative")})
