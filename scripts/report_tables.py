@@ -31,7 +31,7 @@ def reports_table() -> Iterable[str]:
             azimuths = [row["azimuth_acc30"] for row in rows if row["azimuth_acc30"] is not None]
             yield (
                 f"| {name} | {title} | {_over_seeds([row['error_rate'] for row in rows])} "
-                f"| {_difference(rows)} | {', '.join(_p_value(row['p_value']) for row in rows)} "
+                f"| {_difference(rows)} | {_p_values(rows)} "
                 f"| {f'{100 * _mean(azimuths):.0f} %' if azimuths else '–'} |"
             )
 
@@ -168,6 +168,10 @@ def _difference(rows: list[dict[str, Any]]) -> str:
     if rows[0]["difference"] is None:
         return ""
     return f"{100 * _mean(row['difference'] for row in rows):+.1f}"
+
+
+def _p_values(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(filter(None, (_p_value(row["p_value"]) for row in rows)))
 
 
 def _p_value(value: float | None) -> str:
