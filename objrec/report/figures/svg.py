@@ -55,6 +55,8 @@ STYLE = {
 _PIXELS_PER_POINT = 4 / 3
 _LINK = re.compile(r'<a xlink:href="#([^"]*)"( target="[^"]*")?>')
 
+_LONG = re.compile(r"-?\d+\.\d{3,}")  # a hundredth of a point is finer than any screen
+
 
 @dataclass(frozen=True)
 class Links:
@@ -102,6 +104,7 @@ def svg(
     text = re.sub(r" font-family: [^;\"]*;", "", text)
     for colour, variable in VARIABLES.items():
         text = text.replace(colour, variable)
+    text = re.sub(r' d="[^"]*"', lambda path: _LONG.sub(_shortened, path[0]), text)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     if links:
         text = _LINK.sub(lambda found: _opening(found[1], links), text)
@@ -113,6 +116,10 @@ def svg(
         f'style="--width:{round(72 * width * _PIXELS_PER_POINT)}px">'
     )
     return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1).strip()
+
+
+def _shortened(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def _opening(key: str, links: Links) -> str:
