@@ -34,11 +34,11 @@ ROW |= {"__init__": 0, "__main__": len(ROWS) + 1}
 # Where else a library is imported, it has spread; a trailing slash means the whole folder.
 HOMES = {
     "kornia": ("warping.py", "training/augmentation.py", "evaluation/sweep/changes.py"),
-    "matplotlib": ("report/", "datasets/pictures.py"),
+    "matplotlib": ("report/", "demos/", "datasets/pictures.py"),
     "PIL": ("datasets/images/",),
     "jinja2": ("report/",),
-    "markupsafe": ("report/",),
-    "sklearn": ("evaluation/",),
+    "markupsafe": ("report/", "demos/page.py"),
+    "sklearn": ("evaluation/", "demos/sequence/"),
     "click": ("cli/",),
     "rich": ("cli/",),
     "cv2": ("datasets/", "preprocessing.py"),

@@ -16,6 +16,7 @@ from objrec import __version__
 from objrec.cli.calibrate import calibrate
 from objrec.cli.classify import classify
 from objrec.cli.data import data
+from objrec.cli.demo import demo
 from objrec.cli.evaluate import evaluate
 from objrec.cli.explain import explain
 from objrec.cli.groups import VerbGroup
@@ -53,7 +54,7 @@ def cli() -> None:
     """  # noqa: D301  (\b is click's mark for lines to keep as they are)
 
 
-for verb in (train, calibrate, classify, evaluate, report, explain, protocol, data, render):
+for verb in (train, calibrate, classify, evaluate, report, explain, protocol, data, render, demo):
     cli.add_command(verb)
 
 

@@ -7,10 +7,14 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
-def environment() -> Environment:
-    """Return an environment that escapes all text and refuses what it was not given."""
+def environment(folder: str = "report/assets") -> Environment:
+    """Return an environment that escapes all text and refuses what it was not given.
+
+    Args:
+        folder: Of the package `objrec`, where the templates are.
+    """
     return Environment(
-        loader=PackageLoader("objrec", "report/assets"),
+        loader=PackageLoader("objrec", folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -18,6 +22,6 @@ def environment() -> Environment:
     )
 
 
-def asset(name: str) -> str:
-    """Return the text of a file in assets/."""
-    return resources.files("objrec.report").joinpath("assets", name).read_text(encoding="utf-8")
+def asset(name: str, folder: str = "report/assets") -> str:
+    """Return the text of a file of such a folder."""
+    return resources.files("objrec").joinpath(folder, name).read_text(encoding="utf-8")

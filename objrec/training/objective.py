@@ -121,8 +121,23 @@ def collapse_indicators(features: torch.Tensor, maps: torch.Tensor | None) -> tu
     variance = float(features.var(dim=0).mean())
     if maps is None or len(maps) < 2:
         return 0.0, variance
+    apart = reference_distances(maps)
+    others = apart + torch.diag(torch.full_like(apart[0], torch.inf))
+    return float(others.min()), variance
+
+
+@torch.no_grad()
+def reference_distances(maps: torch.Tensor) -> torch.Tensor:
+    """Return how far the categories' references are from each other.
+
+    Args:
+        maps: (K, M, P, C, h, w) warped references; each category's first is compared, at up to
+            about 16 of the poses.
+
+    Returns:
+        (K, K): the squared distance between two categories' maps at the same pose, mean over
+        poses, relative to the mean squared norm: 0 for equal maps, 2 for unrelated ones.
+    """
     sample = maps[:, 0, :: max(1, maps.shape[2] // 16)].flatten(2).transpose(0, 1)
     squared = torch.cdist(sample, sample).square().mean(0)
-    norm = sample.square().sum(-1).mean().clamp(min=1e-12)
-    others = squared + torch.diag(torch.full_like(squared[0], torch.inf))
-    return float(others.min() / norm), variance
+    return squared / sample.square().sum(-1).mean().clamp(min=1e-12)
