@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import demo_tables
 import report_tables
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +41,7 @@ def main() -> None:
 
 def with_tables(text: str) -> str:
     """Return the text with every marked table written anew."""
-    for name, table in (TABLES | report_tables.TABLES).items():
+    for name, table in (TABLES | report_tables.TABLES | demo_tables.TABLES).items():
         if f"<!-- table {name} -->" not in text:
             continue
         pattern = re.compile(rf"(<!-- table {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
@@ -142,7 +143,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "refinement": refinement_table,
     "pose-labels": pose_label_table,
 }
-PAGES = (README, ROOT / "docs" / "your-own-images.md", ROOT / "docs" / "report.md")
+PAGES = (README, *(ROOT / "docs" / f"{n}.md" for n in ("your-own-images", "report", "demos")))
 
 
 def _read(name: str) -> list[dict[str, Any]]:

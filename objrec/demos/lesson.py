@@ -98,9 +98,12 @@ class Demo:
         title: What its page is called.
         teaches: What one learns by it, in one sentence.
         run: Trains and measures.
+        threads: Of torch; systems as small as these only wait for one another in several. None:
+            as many as torch would use.
     """
 
     name: str
     title: str
     teaches: str
     run: Callable[[Context], Lesson]
+    threads: int | None = 1

@@ -5,8 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from objrec.demos.lesson import Context, Demo
 from objrec.demos.page import write_page
@@ -69,12 +73,14 @@ def run_demo(
         if path.exists() and not force:
             raise DataError(f"{path}: exists; add --force to overwrite it")
     began = time.perf_counter()
-    lesson = demo.run(context)
+    with _threads(demo.threads):
+        lesson = demo.run(context)
+        hardware = describe_hardware()
     facts = {
         "demo": name,
         "seed": context.seed,
         "seconds": round(time.perf_counter() - began, 1),
-        "hardware": describe_hardware(),
+        "hardware": hardware,
         **(provenance or {}),
     }
     try:
@@ -84,3 +90,14 @@ def run_demo(
     except OSError as error:
         raise DataError(f"{out}: cannot be written ({error.strerror})") from error
     return page, numbers
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads for a while; None changes nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -269,4 +269,5 @@ DEMO = Demo(
     title="Collapse: when every answer becomes equally good",
     teaches="The recogniser under every loss: those that ask for no gap collapse or stall.",
     run=run,
+    threads=None,
 )
