@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import torch
 
 from objrec import DataError, SettingsError
 from objrec.demos import NAMES, Context, Demo, Lesson, Section, load, run_demo, running
@@ -83,3 +84,23 @@ def test_a_folder_that_cannot_be_made_is_one_line(tiny, tmp_path):
 def test_effort_scales_steps_and_leaves_two():
     assert Context().steps(300) == 300 and Context(effort=0.1).steps(300) == 30
     assert Context(effort=0.001).steps(300) == 2
+
+
+def test_threads_are_limited_while_it_runs_and_restored_after(tmp_path, monkeypatch):
+    seen = []
+
+    def run(context):
+        seen.append(torch.get_num_threads())
+        return Lesson("A summary.", (), {})
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for threads in (1, None):
+            demo = Demo("eye", "An eye", "What an eye teaches.", run, threads)
+            monkeypatch.setattr(running, "load", lambda name, demo=demo: demo)
+            run_demo("eye", tmp_path / str(threads))
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 2]
