@@ -3,7 +3,7 @@
     python scripts/protocols.py out/novel-azimuth out/novel-elevation …
 
 Each DIR was made by `objrec protocol NAME SET --out DIR --seeds 0 1 2`. `python
-scripts/readme_tables.py` then writes the table.
+scripts/readme_tables.py` then writes the table of those that have novel views.
 """
 
 from __future__ import annotations
@@ -15,8 +15,14 @@ from typing import Any
 
 from quality import commit
 
+from objrec.options import options_of
+from objrec.protocols import ProtocolSettings
+
 RESULTS = Path(__file__).parent / "results" / "protocols.json"
-KEPT = ("protocol", "says", "rows", "differences", "rows_after_full_training", "hardware")
+KEPT = (
+    *("protocol", "says", "rows", "differences", "rows_after_full_training", "hardware"),
+    *("scores", "mean_scores", "drawn"),  # these only some protocols have
+)
 
 
 def main() -> None:
@@ -37,10 +43,23 @@ def main() -> None:
 def collected(folder: Path, set_name: str) -> dict[str, Any]:
     """Return what is kept of one protocol.json."""
     found = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
-    seeds = " ".join(map(str, found["rows"][0]["seeds"]))
-    command = f"objrec protocol {found['protocol']} {set_name} --out DIR --seeds {seeds}"
-    kept = {key: found[key] for key in KEPT}
+    flags = _flags(found["settings"]["protocol"])
+    command = f"objrec protocol {found['protocol']} {set_name} --out DIR {flags}"
+    kept = {key: found[key] for key in KEPT if key in found}
     return {"set": set_name, "command": command, **kept, "commit": commit()}
+
+
+def _flags(settings: dict[str, Any]) -> str:
+    """Return the flags of the seeds, and of what is not as by default."""
+    words = []
+    for one in options_of(ProtocolSettings):
+        value = settings.get(one.name, one.default)
+        value = tuple(value) if one.repeated else value
+        if one.name == "seeds" or value != one.default:
+            numbers = one.repeated and one.kind is not str
+            text = (" " if numbers else ",").join(map(str, value)) if one.repeated else value
+            words.append(f"{one.flag} {text}")
+    return " ".join(words)
 
 
 if __name__ == "__main__":

@@ -163,6 +163,52 @@ def hold_out_objects(dataset: Dataset, fold: int, folds: int) -> tuple[np.ndarra
     return np.flatnonzero(~left_out), np.flatnonzero(left_out)
 
 
+def draw_objects(dataset: Dataset, count: int, seed: int) -> np.ndarray:
+    """Choose some objects of every category.
+
+    Those chosen are the first `count` of a row that the seed and the names of the category and its
+    objects decide: with the same seed, more objects are the fewer ones and others. Background is
+    kept whole.
+
+    Args:
+        dataset: The training set.
+        count: How many objects a category.
+        seed: Decides which.
+
+    Returns:
+        The indices of their samples, int64, ascending.
+
+    Raises:
+        DataError: A category has fewer objects.
+    """
+    if count < 1:
+        raise ValueError(f"{count} objects: at least 1 is needed")
+    chosen = dataset.shows_background.copy()
+    for category, members, units in _categories(dataset):
+        if category in dataset.background:
+            continue
+        names = _shuffled(category, units[members], seed)
+        if len(names) < count:
+            raise DataError(
+                f"{dataset.root}: category '{category}' has {_counted(len(names))}, fewer than "
+                f"{count}; ask for fewer objects"
+            )
+        chosen |= members & np.isin(units, names[:count])
+    return np.flatnonzero(chosen)
+
+
+def fewest_objects(dataset: Dataset) -> int:
+    """Return the number of objects of the category that has fewest; background is none."""
+    return min(
+        (
+            len(np.unique(units[members]))
+            for category, members, units in _categories(dataset)
+            if category not in dataset.background
+        ),
+        default=0,
+    )
+
+
 def units_of(dataset: Dataset) -> np.ndarray:
     """Return (N,) text: equal for samples that must stay together.
 
@@ -205,6 +251,10 @@ def _unnamed(dataset: Dataset) -> list[str]:
                 "so views of one object may come apart"
             )
     return remarks
+
+
+def _counted(objects: int) -> str:
+    return "a single object" if objects == 1 else f"{objects} objects"
 
 
 def _single(category: str) -> str:

@@ -1,11 +1,11 @@
-"""What a trained model answers to familiar and to novel views, and its figures over all seeds."""
+"""What a trained model answers to the test images of its part, and its figures over all seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -53,6 +53,14 @@ def _error(recognizer: Recognizer, batch: Batch, test: Dataset) -> float:
         for images in batch.images.split(_BATCH)
     ]
     return float((torch.cat(found) != labels).float().mean())
+
+
+class Asked(NamedTuple):
+    """Which model is asked: the number of its part in the plan, its kind and its seed."""
+
+    part: int
+    kind: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,35 @@ def measure(
     )
 
 
+def joined(runs: Sequence[Measured], sizes: Sequence[int]) -> Measured:
+    """Return the answers of several models, each to its own test set, as if of one.
+
+    Args:
+        runs: Models of one kind and seed, which know the same categories.
+        sizes: The number of images in each test set. In the result, positions are those in these
+            sets one after the other.
+
+    Raises:
+        ValueError: Their categories differ.
+    """
+    if len(runs) == 1:
+        return runs[0]
+    outcomes = [run.outcomes for run in runs]
+    if len({one.categories for one in outcomes}) > 1:
+        raise ValueError("models that know different categories cannot be measured as one")
+    together = {
+        name: np.concatenate([getattr(one, name) for one in outcomes])
+        for name in ("labels", "predicted", "poses", "given", "true_poses", "objects")
+    }
+    starts = np.cumsum([0, *sizes[:-1]])
+    return replace(
+        runs[0],
+        epoch=max(run.epoch for run in runs),
+        indices=np.concatenate([start + r.indices for start, r in zip(starts, runs, strict=True)]),
+        outcomes=Outcomes(categories=outcomes[0].categories, factors={}, **together),
+    )
+
+
 def row(
     model: str,
     views: str,
@@ -116,7 +153,7 @@ def row(
 
     Args:
         model: 'energy', 'cnn', ….
-        views: 'familiar' or 'novel'.
+        views: 'familiar', 'novel' or 'all'.
         runs: One a seed.
         shown: (N test,) bool, the images of these views.
         symmetric: Categories left out of pose figures.

@@ -1,185 +1,56 @@
-"""What each protocol trains on, and which test images show familiar views.
-
-A plan is made from labels alone; no image is read and nothing is trained here.
-"""
+"""The protocols by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import replace
 
 from objrec.datasets import Dataset
-from objrec.datasets.frame import OBSERVED
-from objrec.errors import DataError
-from objrec.pose import AXIS, INDEX, VIEW_AXES
+from objrec.protocols.objects import few_objects, leave_one_out, unknown_category
+from objrec.protocols.parts import Plan
+from objrec.protocols.settings import ProtocolSettings
+from objrec.protocols.views import (
+    few_pose_labels,
+    latent_pose,
+    novel_azimuth,
+    novel_elevation,
+    sparse_azimuth,
+)
 
-FRONT_VIEWS = (-60.0, 60.0)  # degrees from the front, the upper end excluded
-LOWEST_SHARE = 1 / 3  # of a set's elevations
-_ONE_ELEVATION = 4.0  # elevations nearer than this many degrees are taken for one
-_NEAR = 1 / 12  # of the step: how far from a multiple of it an azimuth may lie
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One protocol on one set.
-
-    Attributes:
-        protocol: Its name.
-        says: What is familiar and what is novel, in a sentence.
-        train: What is trained on: the familiar views, or all views with fewer pose labels.
-        familiar: (N,) bool, the test images of views as trained on; the others are novel.
-        matched: Whether each model is stopped where its error on familiar views equals that of
-            the others.
-        widened: Whether recognition searches the poses of all views, trained on or not.
-    """
-
-    protocol: str
-    says: str
-    train: Dataset
-    familiar: np.ndarray
-    matched: bool = False
-    widened: bool = False
+PROTOCOLS: dict[str, Callable[[Dataset, Dataset, ProtocolSettings], Plan]] = {
+    "novel-azimuth": novel_azimuth,
+    "novel-elevation": novel_elevation,
+    "sparse-azimuth": sparse_azimuth,
+    "few-pose-labels": few_pose_labels,
+    "latent-pose": latent_pose,
+    "few-objects": few_objects,
+    "leave-one-out": leave_one_out,
+    "unknown-category": unknown_category,
+}
+WITHIN_TRAINING = ("leave-one-out",)  # these look at no test split
 
 
-def plan(protocol: str, train: Dataset, test: Dataset, step: float = 60.0) -> Plan:
-    """Divide views, or take labels away.
+def plan(
+    protocol: str,
+    train: Dataset,
+    test: Dataset | None,
+    settings: ProtocolSettings | float | None = None,
+) -> Plan:
+    """Divide views, objects or categories, or take labels away.
 
     Args:
         protocol: One of `PROTOCOLS`.
         train: The training split.
-        test: The test split.
-        step: Degrees between the azimuths trained on, for ``sparse-azimuth``.
+        test: The test split; None for protocols `WITHIN_TRAINING`.
+        settings: What they divide by; of its seeds and models nothing is read. A number is short
+            for settings with that `step`.
 
     Raises:
-        DataError: The set lacks the labels or the views.
+        DataError: The set lacks the labels, the views or the objects.
     """
-    return PROTOCOLS[protocol](train, test, step)
-
-
-def _novel_azimuth(train: Dataset, test: Dataset, step: float) -> Plan:
-    """Front views are familiar: azimuths 300 to 40 of small NORB (Hinton et al. 2018)."""
-    _check_observed(train, test, "azimuth")
-    front = train.frame.front_azimuth or 0.0
-    low, high = FRONT_VIEWS
-
-    def familiar(dataset: Dataset) -> np.ndarray:
-        away = AXIS["azimuth"].difference(_labels(dataset, "azimuth"), front)
-        return (away >= low) & (away < high)
-
-    says = (
-        f"trained on azimuths from {low:g} to {high:g} degrees of the front (azimuth {front:g}), "
-        "the upper end excluded; all others are novel"
-    )
-    return _by_views("novel-azimuth", says, train, test, familiar, matched=True)
-
-
-def _novel_elevation(train: Dataset, test: Dataset, step: float) -> Plan:
-    """The lowest third of the elevations is familiar: three of small NORB's nine."""
-    _check_observed(train, test, "elevation")
-    found = np.unique(_labels(train, "elevation"))
-    found = found[~np.isnan(found)]
-    distinct = found[np.diff(found, prepend=-np.inf) > _ONE_ELEVATION]
-    if len(distinct) < 2:
-        raise DataError(f"{train.root}: has a single elevation; novel-elevation needs several")
-    count = max(1, round(LOWEST_SHARE * len(distinct)))
-    limit = float(distinct[count]) - _ONE_ELEVATION / 2
-
-    def familiar(dataset: Dataset) -> np.ndarray:
-        return _labels(dataset, "elevation") < limit
-
-    says = (
-        f"trained on the {count} lowest of {len(distinct)} elevations (below {limit:g} degrees); "
-        "all higher ones are novel"
-    )
-    return _by_views("novel-elevation", says, train, test, familiar, matched=True)
-
-
-def _sparse_azimuth(train: Dataset, test: Dataset, step: float) -> Plan:
-    """Every k-th azimuth is familiar; those between are novel."""
-    _check_observed(train, test, "azimuth")
-
-    def familiar(dataset: Dataset) -> np.ndarray:
-        azimuth = _labels(dataset, "azimuth")
-        return np.abs((azimuth + step / 2) % step - step / 2) <= step * _NEAR
-
-    says = f"trained on azimuths at multiples of {step:g} degrees; those between are novel"
-    return _by_views("sparse-azimuth", says, train, test, familiar)
-
-
-def _few_pose_labels(train: Dataset, test: Dataset, step: float) -> Plan:
-    """Only the first object (by name) of each category keeps its pose labels."""
-    if np.isnan(train.poses).all():
-        raise DataError(f"{train.root}: has no pose labels, so few-pose-labels has none to keep")
-    first: dict[int, str] = {}
-    for name, label in sorted(set(zip(train.objects.tolist(), train.labels.tolist(), strict=True))):
-        first.setdefault(label, name)
-    poses = train.poses.copy()
-    poses[~np.isin(train.objects, list(first.values()))] = np.nan
-    says = "trained on all views, with the poses of one object a category"
-    changed = replace(train, poses=poses)
-    return Plan("few-pose-labels", says, changed, np.ones(len(test), dtype=bool))
-
-
-def _latent_pose(train: Dataset, test: Dataset, step: float) -> Plan:
-    """No view label is kept: azimuth and elevation are latent."""
-    poses = train.poses.copy()
-    poses[:, [INDEX[name] for name in VIEW_AXES]] = np.nan
-    says = "trained on all views, without azimuths and elevations"
-    return Plan("latent-pose", says, replace(train, poses=poses), np.ones(len(test), dtype=bool))
-
-
-PROTOCOLS: dict[str, Callable[[Dataset, Dataset, float], Plan]] = {
-    "novel-azimuth": _novel_azimuth,
-    "novel-elevation": _novel_elevation,
-    "sparse-azimuth": _sparse_azimuth,
-    "few-pose-labels": _few_pose_labels,
-    "latent-pose": _latent_pose,
-}
-
-
-def _by_views(
-    protocol: str,
-    says: str,
-    train: Dataset,
-    test: Dataset,
-    familiar: Callable[[Dataset], np.ndarray],
-    *,
-    matched: bool = False,
-) -> Plan:
-    trained, shown = familiar(train), familiar(test)
-    for dataset, mask in ((train, trained), (test, shown)):
-        for kind, count in (("familiar", mask.sum()), ("novel", (~mask).sum())):
-            if not count:
-                raise DataError(
-                    f"{dataset.root}: split {dataset.split} has no {kind} view for {protocol} "
-                    f"({says}); choose another protocol or --step"
-                )
-    missing = set(train.labels.tolist()) - set(train.labels[trained].tolist())
-    if missing:
-        names = ", ".join(train.categories[label] for label in sorted(missing))
-        raise DataError(f"{train.root}: no familiar view of {names} for {protocol} ({says})")
-    return Plan(protocol, says, train.subset(trained), shown, matched, widened=True)
-
-
-def _labels(dataset: Dataset, axis: str) -> np.ndarray:
-    return dataset.poses[:, INDEX[axis]]
-
-
-def _check_observed(train: Dataset, test: Dataset, axis: str) -> None:
-    """Refuse sets whose labels do not say which views are which.
-
-    Raises:
-        DataError: An image has no label on the axis, or labels are relative.
-    """
-    for dataset in (train, test):
-        if dataset.frame.kind(axis) != OBSERVED:
-            kind = dataset.frame.kind(axis)
-            raise DataError(f"{dataset.root}: {axis} labels are {kind}, so views cannot be told")
-        missing = int(np.isnan(_labels(dataset, axis)).sum())
-        if missing:
-            raise DataError(
-                f"{dataset.root}: {missing} of {len(dataset)} images of split {dataset.split} have "
-                f"no {axis} label; this protocol needs them all"
-            )
+    if test is None and protocol not in WITHIN_TRAINING:
+        raise ValueError(f"{protocol} needs a test split")
+    if isinstance(settings, int | float):
+        settings = ProtocolSettings(step=settings)
+    made = PROTOCOLS[protocol](train, test, settings or ProtocolSettings())
+    return replace(made, parts=tuple(part.of_objects() for part in made.parts))

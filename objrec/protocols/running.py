@@ -1,78 +1,33 @@
-"""Run a protocol: train every model once a seed, measure it, and write protocol.json.
-
-Models are kept in DIR/models; what was trained already is not trained again, so that an
-interrupted run goes on.
-"""
+"""Run a protocol: train every model once a seed, measure it, and write protocol.json."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from itertools import product
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from objrec.datasets import Dataset
-from objrec.energy.settings import ModelSettings
-from objrec.errors import SettingsError
 from objrec.evaluation.hardware import describe_hardware
 from objrec.evaluation.metrics import Bootstrap
-from objrec.pose import PoseSpace
-from objrec.protocols.matching import Stage, matched_stages
-from objrec.protocols.measuring import Measured, Progress, difference, familiar_errors, measure, row
-from objrec.protocols.plans import Plan
-from objrec.protocols.settings import ProtocolSettings
+from objrec.pose import AXIS, PoseSpace
+from objrec.protocols.experiment import Experiment, Watch
+from objrec.protocols.figures import figures
+from objrec.protocols.parts import Plan
+from objrec.protocols.session import RESULT, Session, Stages
+from objrec.protocols.strangers import score_figures
 from objrec.recognizer import choose_device
 from objrec.saving import write_text
-from objrec.training import EpochReport, PoseSettings, Recipe, train
-from objrec.training.run import EPOCHS
 from objrec.training.space import choose_space
 
-RESULT, PLAN, MODELS = "protocol.json", "plan.json", "models"
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """All settings of a protocol: its own, and those of training that may be changed."""
-
-    protocol: ProtocolSettings = field(default_factory=ProtocolSettings)
-    model: ModelSettings = field(default_factory=ModelSettings)
-    pose: PoseSettings = field(default_factory=PoseSettings)
-
-    def recipe(self, kind: str, seed: int) -> Recipe:
-        """Return the settings of one training: the defaults, but for what is given here."""
-        recipe = Recipe(kind=kind, model=self.model, pose=self.pose)
-        return recipe.replaced(seed=seed, epochs=self.protocol.epochs)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all settings as plain values."""
-        return {f.name: getattr(self, f.name).to_json() for f in fields(self)}
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Whom a run tells what it does.
-
-    Attributes:
-        on_stage: Told in words what begins.
-        on_epoch: Told of every epoch trained, and of which model.
-        on_progress: Called with (done, in all), in steps or images.
-    """
-
-    on_stage: Callable[[str], None] = lambda title: None
-    on_epoch: Callable[[str, EpochReport], None] = lambda model, report: None
-    on_progress: Progress = lambda done, total: None
 
 
 def run_protocol(
     plan: Plan,
     whole: Dataset,
-    test: Dataset,
     out: Path,
     experiment: Experiment | None = None,
     *,
@@ -85,9 +40,8 @@ def run_protocol(
     """Train, measure and write DIR/protocol.json.
 
     Args:
-        plan: What to train on and how to divide the test views.
+        plan: What to train on and what to test on.
         whole: The whole training split: its labels say which poses recognition searches.
-        test: The test split, of unseen objects; background is left out.
         out: DIR.
         experiment: Settings.
         device: 'auto', 'cpu', 'cuda', ….
@@ -104,12 +58,10 @@ def run_protocol(
         SettingsError: DIR holds something else, or a run with other settings.
     """
     experiment = experiment or Experiment()
-    objects = ~test.shows_background
-    session = _Session(
+    session = Session(
         plan=plan,
         experiment=experiment,
-        test=test.subset(objects),
-        familiar=plan.familiar[objects],
+        whole=whole,
         space=_widened(plan, whole, experiment),
         out=out,
         device=str(choose_device(device)),
@@ -122,9 +74,11 @@ def run_protocol(
         "format_version": FORMAT_VERSION,
         "protocol": plan.protocol,
         "says": plan.says,
-        **session.figures(stages),
-        "rows_after_full_training": session.figures({})["rows"] if stages else [],
-        "notes": session.notes(),
+        **_figures(session, stages),
+        "rows_after_full_training": _figures(session, {})["rows"] if stages else [],
+        **_scores(session),
+        **_drawn(session),
+        "notes": _notes(session),
         "settings": experiment.to_json(),
         "hardware": describe_hardware(session.device),
         "provenance": dict(provenance or {}),
@@ -133,141 +87,49 @@ def run_protocol(
     return result
 
 
-@dataclass(frozen=True)
-class _Session:
-    """One run of a protocol: what it works on, and where."""
+def _figures(session: Session, stages: Stages) -> dict[str, Any]:
+    symmetric = (*session.whole.frame.symmetric, *session.experiment.pose.symmetric)
+    return figures(session.plan, session.measured(stages), symmetric, Bootstrap())
 
-    plan: Plan
-    experiment: Experiment
-    test: Dataset
-    familiar: np.ndarray
-    space: PoseSpace | None
-    out: Path
-    device: str
-    watch: Watch
 
-    @property
-    def settings(self) -> ProtocolSettings:
-        return self.experiment.protocol
+def _scores(session: Session) -> dict[str, Any]:
+    told = session.told_apart()
+    return score_figures(session.plan.parts, told, Bootstrap()) if told else {}
 
-    def folder(self, kind: str, seed: int) -> Path:
-        return self.out / MODELS / f"{kind}-{seed}"
 
-    def claim(self, *, resume: bool, force: bool) -> None:
-        """Make sure that DIR is free, or holds the same run."""
-        identity = {"protocol": self.plan.protocol, **_without_seeds(self.experiment.to_json())}
-        identity |= {"train": _described(self.plan.train), "test": _described(self.test)}
-        path = self.out / PLAN
-        if self.out.exists() and not self.out.is_dir():
-            raise SettingsError(f"{self.out}: is a file; give a folder")
-        if force and path.is_file():
-            path.unlink()
-            (self.out / RESULT).unlink(missing_ok=True)
-            shutil.rmtree(self.out / MODELS, ignore_errors=True)
-        if path.is_file() and not resume:
-            raise SettingsError(
-                f"{self.out}: holds a run already; go on with --resume or start anew with --force"
-            )
-        if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != identity:
-            raise SettingsError(
-                f"{path}: was made with another protocol, set or settings; give a new folder, or "
-                "start anew with --force"
-            )
-        if not path.is_file() and self.out.is_dir() and any(self.out.iterdir()):
-            raise SettingsError(f"{self.out}: is not empty; give a new folder")
-        self.out.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(identity, indent=1, ensure_ascii=False) + "\n")
+def _drawn(session: Session) -> dict[str, Any]:
+    """Say which objects each seed drew to train on."""
+    if not session.plan.drawn:
+        return {}
+    rows = []
+    for part in session.plan.parts:
+        for seed in session.settings.seeds:
+            learned = part.trained_on(seed)
+            objects = np.unique(learned.objects[~learned.shows_background]).tolist()
+            rows.append({**part.facts, "seed": seed, "trained_on": objects})
+    return {"drawn": rows}
 
-    def train(self) -> None:
-        """Train what is not trained yet."""
-        for seed, kind in product(self.settings.seeds, self.settings.models):
-            name = f"{kind}, seed {seed}"
-            self.watch.on_stage(f"training {name}")
-            reports = train(
-                self.plan.train,
-                self.folder(kind, seed),
-                self.experiment.recipe(kind, seed),
-                resume=True,
-                device=self.device,
-                on_batch=self.watch.on_progress,
-                keep_every=self.settings.keep_every if self.plan.matched else None,
-            )
-            for report in reports:
-                self.watch.on_epoch(name, report)
 
-    def matched(self) -> dict[tuple[str, int], Stage]:
-        """Choose, seed by seed, stages of equal error on familiar views."""
-        shown, chosen = self.test.subset(self.familiar), {}
-        for seed in self.settings.seeds:
-            curves = {}
-            for kind in self.settings.models:
-                self.watch.on_stage(f"stages of {kind}, seed {seed}")
-                kept = sorted((self.folder(kind, seed) / EPOCHS).iterdir())
-                stages = []
-                for stage in familiar_errors(kept, shown, self.device):
-                    stages.append(stage)
-                    self.watch.on_progress(len(stages), len(kept))
-                curves[kind] = stages
-            for kind, stage in matched_stages(curves).items():
-                chosen[kind, seed] = stage
-        return chosen
-
-    def figures(self, stages: dict[tuple[str, int], Stage]) -> dict[str, Any]:
-        """Measure every model, at a stage or when fully trained; return rows and differences."""
-        bootstrap = Bootstrap()
-        views = {"familiar": self.familiar, "novel": ~self.familiar}
-        views = {name: shown for name, shown in views.items() if shown.any()}
-        symmetric = (*self.plan.train.frame.symmetric, *self.experiment.pose.symmetric)
-        runs = {
-            kind: [self._measured(kind, seed, stages) for seed in self.settings.seeds]
-            for kind in self.settings.models
-        }
-        first, *others = self.settings.models
-        return {
-            "rows": [
-                row(kind, name, runs[kind], shown, symmetric, bootstrap)
-                for kind in self.settings.models
-                for name, shown in views.items()
-            ],
-            "differences": [
-                {"model": other, "minus": first, "views": name}
-                | difference(runs[first], runs[other], shown, bootstrap)
-                for other in others
-                for name, shown in views.items()
-            ],
-            "bootstrap": {
-                "resamples": bootstrap.resamples,
-                "seed": bootstrap.seed,
-                "level": bootstrap.level,
-                "over": "objects within each category, seeds averaged",
-            },
-        }
-
-    def notes(self) -> list[str]:
-        """Return sentences that a reader of the figures must know."""
-        found = []
-        if self.plan.matched:
-            found.append(
-                "rows: each model is stopped where its error on the familiar views of the test "
-                "objects equals that of the others, seed by seed; novel views chose nothing."
-            )
-        if self.space is not None:
-            found.append(
-                "The energy model searches the poses of all views of the set; its answer sets in "
-                "training held those that training images show."
-            )
-            found.append(
-                "Mirror images, in training, show views on the other side of the front; the same "
-                "for all models."
-            )
-        return found
-
-    def _measured(self, kind: str, seed: int, stages: dict[tuple[str, int], Stage]) -> Measured:
-        folder, stage = self.folder(kind, seed), stages.get((kind, seed))
-        if stage is not None:
-            folder = folder / EPOCHS / f"{stage.epoch:03d}"
-        self.watch.on_stage(f"measuring {kind}, seed {seed}")
-        return measure(folder, self.test, seed, self.space, self.device, self.watch.on_progress)
+def _notes(session: Session) -> list[str]:
+    """Return sentences that a reader of the figures must know."""
+    found = []
+    if session.plan.matched:
+        found.append(
+            "rows: each model is stopped where its error on the familiar views of the test "
+            "objects equals that of the others, seed by seed; novel views chose nothing."
+        )
+    if session.space is not None:
+        found.append(
+            "The energy model searches the poses of all views of the set; its answer sets in "
+            "training held those that training images show."
+        )
+        if session.settings.search_step is not None:
+            found.append(f"It searches azimuths every {session.settings.search_step:g} degrees.")
+        found.append(
+            "Mirror images, in training, show views on the other side of the front; the same "
+            "for all models."
+        )
+    return found
 
 
 def _widened(plan: Plan, whole: Dataset, experiment: Experiment) -> PoseSpace | None:
@@ -275,23 +137,24 @@ def _widened(plan: Plan, whole: Dataset, experiment: Experiment) -> PoseSpace | 
     if not plan.widened or experiment.model.references == "planar":
         return None
     shown = whole.poses[~whole.shows_background]
-    return choose_space(shown, experiment.pose, "volume", experiment.pose.frame(whole.frame))
+    space = choose_space(shown, experiment.pose, "volume", experiment.pose.frame(whole.frame))
+    return finer(space, experiment.protocol.search_step)
 
 
-def _without_seeds(settings: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what may change from one run to the next that goes on with it."""
-    protocol = {name: v for name, v in settings["protocol"].items() if name not in _MAY_GROW}
-    return {**settings, "protocol": protocol}
+def finer(space: PoseSpace, step: float | None) -> PoseSpace:
+    """Return the same poses with azimuths every so many degrees, where the space has azimuths.
 
+    Azimuths farther from those of the space than half the smallest step between them stay out:
+    they are of sides that the set does not show.
 
-_MAY_GROW = ("seeds", "models")
-
-
-def _described(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "set": dataset.name,
-        "split": dataset.split,
-        "images": len(dataset),
-        "objects": len(set(dataset.objects.tolist())),
-        "categories": list(dataset.categories),
-    }
+    Args:
+        space: What would be searched.
+        step: Degrees; None leaves the space as it is.
+    """
+    own = np.array(space.values.get("azimuth", ()))
+    if step is None or len(own) < 2:
+        return space
+    gap = np.diff(np.sort(own), append=own.min() + 360.0).min()
+    grid = np.arange(0.0, 360.0 - 1e-9, step)
+    away = np.abs(AXIS["azimuth"].difference(grid[:, None], own[None])).min(axis=1)
+    return replace(space, values={**space.values, "azimuth": tuple(grid[away <= gap / 2 + 1e-6])})

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -28,6 +29,42 @@ def test_a_protocol_prints_its_rows_and_says_where_they_are(command, photos, tmp
     assert command(*words, "--seeds", 0, 1, *SMALL, "--resume").code == 0
 
 
+def heads(text):
+    return [word for word in text.splitlines()[0].split("  ") if word]
+
+
+def test_tables_have_the_columns_that_are_filled(command, photos, tmp_path):
+    few = ["protocol", "few-objects", photos, "--out", tmp_path / "few", "--objects", 1, 2]
+    ran = command(*few, "--models", "cnn", *SMALL)
+    assert ran.code == 0, ran.err
+    assert [word.strip() for word in heads(ran.out)] == [
+        *("model", "objects", "views", "error", "95 %")
+    ]
+    assert [line.split()[:3] for line in ran.out.splitlines()[2:4]] == [
+        ["cnn", "1", "all"],
+        ["cnn", "2", "all"],
+    ]
+    ran = command(
+        *("protocol", "latent-pose", photos, "--out", tmp_path / "latent"),
+        *("--models", "energy", *SMALL),
+    )
+    assert [word.strip() for word in heads(ran.out)][-3:] == [
+        *("azimuth within 30°", "aligned", "median")
+    ]
+    [row] = json.loads((tmp_path / "latent" / "protocol.json").read_text())["rows"]
+    azimuth = row["pose"]["azimuth"]
+    shown = ran.out.splitlines()[2].split()[-2:]
+    assert shown == [f"{azimuth['acc30_aligned']:.1%}", f"{azimuth['median_error_deg']:.1f}°"]
+
+
+def test_leave_one_out_reads_no_test_split(command, photos, tmp_path):
+    shutil.copytree(photos / "train", tmp_path / "set" / "train")
+    words = ["protocol", "leave-one-out", tmp_path / "set", "--out", tmp_path / "out"]
+    ran = command(*words, "--models", "cnn", "--folds", 2, *SMALL)
+    assert ran.code == 0, ran.err
+    assert len(ran.out.splitlines()) == 4 and "cnn, seed 0, fold 1: epoch 1/1" in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -39,6 +76,14 @@ def test_a_protocol_prints_its_rows_and_says_where_they_are(command, photos, tmp
             "--models: models 'tree' is",
         ),
         ("protocol sparse-azimuth {photos} --out {out} --step 45", "train has no novel view for"),
+        ("protocol few-objects {photos} --out {out} --objects 4", "has 3 objects, fewer than 4"),
+        ("protocol few-objects {photos} --out {out} --objects 1 1", "--objects: name at least"),
+        ("protocol leave-one-out {photos} --out {out} --folds 4", "use at most 3 folds"),
+        ("protocol unknown-category {photos} --out {out}", "fewer than two categories are left"),
+        (
+            "protocol unknown-category {photos} --out {out} --leave-out box,box",
+            "--leave-out: name no category twice",
+        ),
         ("protocol latent-pose {out}/none --out {out}", "no such folder"),
     ],
 )

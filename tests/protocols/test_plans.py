@@ -7,7 +7,7 @@ from objrec.datasets import open_dataset
 from objrec.datasets.frame import AxisNote, PoseFrame
 from objrec.errors import DataError
 from objrec.pose import INDEX
-from objrec.protocols import PROTOCOLS, plan
+from objrec.protocols import PROTOCOLS, ProtocolSettings, plan
 
 AZIMUTH, ELEVATION = INDEX["azimuth"], INDEX["elevation"]
 
@@ -111,3 +111,48 @@ def test_the_command_lists_the_protocols():
     from objrec.cli.protocol import NAMES
 
     assert tuple(PROTOCOLS) == NAMES
+
+
+def test_few_objects_draws_by_the_seed_and_tests_on_all(photos):
+    train, test = open_dataset(photos, "train"), open_dataset(photos, "test")
+    found = plan("few-objects", train, test, ProtocolSettings(objects=(1, 3)))
+    assert [part.facts for part in found.parts] == [{"training_objects": n} for n in (1, 3)]
+    assert found.drawn and "1 and 3 objects a category" in found.says
+    with pytest.raises(ValueError, match="has 2 parts"):
+        _ = found.train
+    drawn = {tuple(sorted(set(found.parts[0].trained_on(seed).objects))) for seed in range(9)}
+    assert len(drawn) > 2 and all(len(part.test) == 16 for part in found.parts)
+    with pytest.raises(DataError, match="'box' has 3 objects, fewer than 4"):
+        plan("few-objects", train, test, ProtocolSettings(objects=(1, 4)))
+
+
+def test_leave_one_out_needs_no_test_split(photos):
+    train = open_dataset(photos, "train")
+    found = plan("leave-one-out", train, None)
+    assert found.pooled and [part.facts["fold"] for part in found.parts] == [0, 1, 2]
+    assert len(plan("leave-one-out", train, None, ProtocolSettings(folds=2)).parts) == 2
+    with pytest.raises(ValueError, match="few-objects needs a test split"):
+        plan("few-objects", train, None)
+
+
+def test_categories_are_left_out_in_turn_or_as_named(shapes):
+    sets = open_dataset(shapes, "train"), open_dataset(shapes, "test")
+    found = plan("unknown-category", *sets)
+    assert [part.facts["left_out"] for part in found.parts] == ["box", "cross", "disc"]
+    assert all(part.trained_on(0) is part.trained_on(1) for part in found.parts)
+    named = plan("unknown-category", *sets, ProtocolSettings(leave_out=("disc",)))
+    assert [part.folder for part in named.parts] == ["without-02-disc"]
+    with pytest.raises(DataError, match="no objects of category 'tree'"):
+        plan("unknown-category", *sets, ProtocolSettings(leave_out=("tree",)))
+
+
+def test_background_is_tested_on_by_no_protocol(shapes):
+    train, test = (
+        dataclasses.replace(open_dataset(shapes, split), background=("disc",))
+        for split in ("train", "test")
+    )
+    for name in ("few-objects", "leave-one-out", "latent-pose"):
+        for part in plan(name, train, test, ProtocolSettings(objects=(1,))).parts:
+            assert set(part.test.labels) == {0, 1}
+            assert all(len(shown) == len(part.test) for shown in part.views.values())
+            assert 2 in part.trained_on(0).labels

@@ -3,9 +3,10 @@
 Each `Change` takes images and an amount; at its neutral amount it leaves them as they are. All
 cameras of a sample are changed alike, and what a change moves out of view is filled from the
 border. Directions are those of `pose`: roll is counter-clockwise as seen, shift_x to the right,
-shift_y down. What is random (noise, the place and texture of what hides an object) comes from one
-seed an image, whatever the amount: a larger amount is more of the same change, and the result
-depends on neither the batch nor the model. This module reads no image and asks no model.
+shift_y down. What is random (noise, the place and texture of what hides or surrounds an object)
+comes from one seed an image, whatever the amount: a larger amount is more of the same change, and
+the result depends on neither the batch nor the model. This module reads no image and asks no
+model.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from kornia.filters import gaussian_blur2d
 from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
-from torch.nn.functional import interpolate
 
-MIDDLE = 0.75  # side of the image's middle in sides of the image: most objects fill about that
-_CELLS = 16  # the texture of what hides an object has so many random grays along a side
+from objrec.evaluation.sweep.covering import clutter, generator_of, occlude, stacked
+
 _REACH = 4.0  # a blur's kernel ends so many sigmas from its middle
 
 Apply = Callable[[torch.Tensor, float, Sequence[int]], torch.Tensor]
@@ -53,27 +54,48 @@ class Change:
         if self.neutral not in self.amounts:
             raise ValueError(f"{self.name}: the amounts must contain the neutral {self.neutral}")
 
-    def changed(self, images: torch.Tensor, amount: float, seeds: Sequence[int]) -> torch.Tensor:
+    def changed(
+        self, images: torch.Tensor, amount: float | Sequence[float], seeds: Sequence[int]
+    ) -> torch.Tensor:
         """Return changed images.
 
         Args:
             images: (B, V, C, S, S) uint8.
-            amount: In the change's unit.
+            amount: In the change's unit; a sequence has one for each image (see `amounts_between`).
             seeds: One number an image, from which all that is random is drawn.
 
         Returns:
             (B, V, C, S, S) uint8, rounded, on the images' device.
 
         Raises:
-            ValueError: The images are not uint8 of that shape, or there is not one seed an image.
+            ValueError: The images are not uint8 of that shape, or there is not one seed an image,
+                or not one amount.
         """
         if images.dtype != torch.uint8 or images.ndim != 5 or len(seeds) != len(images):
             raise ValueError(
                 "images must be uint8 (B, V, C, S, S) with B seeds, not "
                 f"{images.dtype} {tuple(images.shape)} with {len(seeds)}"
             )
+        if np.ndim(amount):
+            one_by_one = zip(images.split(1), amount, seeds, strict=True)
+            return torch.cat([self.changed(image, one, [seed]) for image, one, seed in one_by_one])
         found = self.apply(images.float() / 255, amount, seeds)
         return (found.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def amounts_between(low: float, high: float, seeds: Sequence[int]) -> list[float]:
+    """Draw an amount for each image evenly between two.
+
+    So ``CHANGES["occlude"].changed(images, amounts_between(0.6, 0.8, seeds), seeds)`` hides
+    60 to 80 % of every image's middle.
+
+    Args:
+        low: The smallest amount.
+        high: The largest.
+        seeds: One number an image. Where and how an image is changed does not depend on its amount.
+    """
+    # A stream of its own, since the change draws from the seed itself.
+    return [float(np.random.default_rng([seed, 1]).uniform(low, high)) for seed in seeds]
 
 
 def roll(images: torch.Tensor, degrees: float, seeds: Sequence[int]) -> torch.Tensor:
@@ -118,34 +140,8 @@ def darken(images: torch.Tensor, light: float, seeds: Sequence[int]) -> torch.Te
 
 def noise(images: torch.Tensor, deviation: float, seeds: Sequence[int]) -> torch.Tensor:
     """Add Gaussian noise to every pixel of every camera; black is 0 and white 1."""
-    drawn = [torch.randn(images.shape[1:], generator=_generator(seed)) for seed in seeds]
-    return images + deviation * _stacked(drawn, images)
-
-
-def occlude(images: torch.Tensor, share: float, seeds: Sequence[int]) -> torch.Tensor:
-    """Hide a share of the image's middle behind a textured square.
-
-    Studies of occlusion hide 20 to 40, 40 to 60 or 60 to 80 % of the object (Kortylewski et al.,
-    Compositional Convolutional Neural Networks, IJCV 2021; Wang et al., NeMo, ICLR 2021). Those
-    levels need masks of the objects. Without them, the share is one of the image's *middle*: the
-    square of 3/4 of the side round its centre. The hiding square has that share of its area
-    (sides rounded to whole pixels), lies at random within it, and shows what 16 x 16 squares of
-    random gray over the whole image have there; place and texture are the same in all cameras.
-    """
-    side = images.shape[-1]
-    middle = round(MIDDLE * side)
-    start, patch = (side - middle) // 2, round(math.sqrt(share) * middle)
-    hidden, textures = [], []
-    for seed in seeds:
-        generator = _generator(seed)
-        place = torch.rand(2, generator=generator)
-        top, left = (start + (place * (middle - patch)).round().int()).tolist()
-        mask = torch.zeros(1, 1, side, side, dtype=torch.bool)
-        mask[..., top : top + patch, left : left + patch] = True
-        hidden.append(mask)
-        textures.append(torch.rand(1, _CELLS, _CELLS, generator=generator))
-    texture = interpolate(_stacked(textures, images), size=(side, side), mode="nearest-exact")
-    return torch.where(torch.stack(hidden).to(images.device), texture[:, None], images)
+    drawn = [torch.randn(images.shape[1:], generator=generator_of(seed)) for seed in seeds]
+    return images + deviation * stacked(drawn, images)
 
 
 def _warped(
@@ -173,22 +169,14 @@ def _warped(
     return warped.view_as(images)
 
 
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(int(seed))
-
-
-def _stacked(drawn: list[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
-    """Stack what was drawn on the CPU, where a seed means the same for every device."""
-    return torch.stack(drawn).to(like)
-
-
 _ROLLS = (-40.0, -30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0)
 _SCALES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
 _SHIFTS = (-0.2, -0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2)
 _SIGMAS = (0.0, 1.0, 2.0, 3.0, 4.5, 6.0)
 _LIGHTS = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3)
 _DEVIATIONS = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2)
-_SHARES = (0.0, 0.3, 0.5, 0.7)
+_SHARES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # the ends and middles of the three levels
+_COVERED = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 CHANGES: dict[str, Change] = {
     change.name: change
@@ -201,5 +189,8 @@ CHANGES: dict[str, Change] = {
         Change("darken", "darkened", "share of the light", None, 1.0, _LIGHTS, darken),
         Change("noise", "with noise", "deviation, white = 1", None, 0.0, _DEVIATIONS, noise),
         Change("occlude", "partly hidden", "share of the middle", None, 0.0, _SHARES, occlude),
+        Change(
+            "clutter", "amid clutter", "share of the surroundings", None, 0.0, _COVERED, clutter
+        ),
     )
 }

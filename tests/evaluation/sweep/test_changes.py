@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from objrec.evaluation.sweep.changes import CHANGES, MIDDLE, Change, kernel_size
+from objrec.evaluation.sweep.changes import CHANGES, Change, amounts_between, kernel_size
+from objrec.evaluation.sweep.covering import MIDDLE
 from objrec.pose import AXES
 
 SIDE = 40
@@ -143,7 +144,98 @@ def test_more_is_hidden_of_the_same_place():
     assert torch.equal(less[both], more[both]) and bool(both.any())
 
 
-@pytest.mark.parametrize("name", ["noise", "occlude"])
+@pytest.mark.parametrize("size", [40, 48, 97])
+def test_clutter_covers_the_stated_share_of_the_surroundings_and_nothing_else(size):
+    images = torch.full((6, 2, 3, size, size), 2.0)
+    middle = round(MIDDLE * size)
+    start = (size - middle) // 2
+    around = 0
+    for row in range(size):
+        for column in range(size):
+            inside = all(start <= place < start + middle for place in (row, column))
+            around += not inside
+    before = torch.zeros(6, size, size, dtype=torch.bool)
+    for share in CHANGES["clutter"].amounts:
+        found = applied("clutter", images, share)
+        covered = (found != images)[:, 0, 0]
+        assert covered.flatten(1).sum(1).tolist() == [round(share * around)] * 6
+        assert not covered[:, start : start + middle, start : start + middle].any()
+        assert bool((found == found[:, :1, :1]).all())  # the same in all cameras and colours
+        assert bool((covered | ~before).all())  # a larger share covers more, and changes nothing
+        before = covered
+    full = applied("clutter", images, 1.0)
+    half = applied("clutter", images, 0.5)
+    assert torch.equal(torch.where(half < 2, half, full), full)
+
+
+def test_clutter_shows_the_shape_in_front_at_every_pixel():
+    """A loop over pixels and shapes, from the first to the last, gives the same image."""
+    size, cells, shapes, (low, high) = 48, 16, 40, (0.08, 0.35)
+    generator = torch.Generator().manual_seed(5)
+    drawn = torch.rand(shapes, 6, generator=generator).numpy().astype(float)
+    grays = torch.rand(shapes + 1, 1, cells, cells, generator=generator).numpy()
+    found = applied("clutter", torch.full((1, 1, 1, size, size), 2.0), 1.0, [5])[0, 0, 0].numpy()
+    for row in range(size):
+        for column in range(size):
+            y, x = (row + 0.5) / size, (column + 0.5) / size
+            front, strength = shapes, 1.0
+            for number, (top, left, height, width, kind, strong) in enumerate(drawn):
+                down = (y - top) / (low + (high - low) * height)
+                right = (x - left) / (low + (high - low) * width)
+                box = abs(down) < 1 and abs(right) < 1
+                if box if kind < 0.5 else down * down + right * right < 1:
+                    front, strength = number, strong
+                    break
+            own = grays[front, 0]
+            texture = own[row * cells // size, column * cells // size]
+            wanted = own[0, 0] + strength * (texture - own[0, 0])
+            if 6 <= row < 42 and 6 <= column < 42:
+                wanted = 2.0
+            assert found[row, column] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_every_image_may_have_an_amount_of_its_own():
+    images = torch.randint(0, 256, (5, 2, 1, 48, 48), dtype=torch.uint8)
+    seeds = [3, 1, 4, 1, 5]
+    amounts = amounts_between(0.6, 0.8, seeds)
+    together = CHANGES["occlude"].changed(images, amounts, seeds)
+    for i, (amount, seed) in enumerate(zip(amounts, seeds, strict=True)):
+        alone = CHANGES["occlude"].changed(images[i : i + 1], amount, [seed])
+        assert torch.equal(together[i : i + 1], alone)
+    with pytest.raises(ValueError, match="shorter"):
+        CHANGES["occlude"].changed(images, amounts[:4], seeds)
+
+
+def test_amounts_are_drawn_evenly_and_by_the_seed_alone():
+    amounts = np.array(amounts_between(1 / 3, 2 / 3, range(3000)))
+    assert amounts.min() >= 1 / 3 and amounts.max() <= 2 / 3
+    np.testing.assert_allclose(
+        np.quantile(amounts, [0.25, 0.5, 0.75]), [5 / 12, 0.5, 7 / 12], atol=0.01
+    )
+    assert amounts_between(1 / 3, 2 / 3, [7]) == [amounts[7]]
+    places = [torch.rand(1, generator=torch.Generator().manual_seed(s)).item() for s in range(3000)]
+    assert abs(np.corrcoef(amounts, places)[0, 1]) < 0.06
+
+
+def test_hidden_is_what_a_loop_over_pixels_hides():
+    images = torch.full((8, 1, 1, 48, 48), 255, dtype=torch.uint8)
+    seeds = list(range(8))
+    amounts = amounts_between(0.3, 0.8, seeds)
+    found = CHANGES["occlude"].changed(images, amounts, seeds)[:, 0, 0].numpy()
+    for image, amount, seed in zip(found, amounts, seeds, strict=True):
+        generator = torch.Generator().manual_seed(seed)
+        place = torch.rand(2, generator=generator).tolist()
+        grays = torch.rand(1, 16, 16, generator=generator)[0].tolist()
+        patch = round(amount**0.5 * 36)
+        top, left = (6 + round(p * (36 - patch)) for p in place)
+        for row in range(48):
+            for column in range(48):
+                hidden = top <= row < top + patch and left <= column < left + patch
+                wanted = grays[row // 3][column // 3] * 255 if hidden else 255
+                assert abs(float(image[row, column]) - wanted) <= 0.51
+
+
+@pytest.mark.parametrize("name", ["noise", "occlude", "clutter"])
 def test_a_seed_gives_an_image_the_same_change_in_any_batch(name):
     images, amount = batch(4), CHANGES[name].amounts[-1]
     together = applied(name, images, amount, [5, 6, 7, 5])
