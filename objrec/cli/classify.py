@@ -14,6 +14,7 @@ from objrec.cli.flags import device_option, model_option
 from objrec.cli.inputs import Item, expand, opened, paired
 from objrec.cli.recognitions import write_csv, write_json, write_table
 from objrec.cli.tables import Bar, say
+from objrec.cli.together import check_flags, recognized_together, relative_poses
 from objrec.errors import Failure
 
 if TYPE_CHECKING:
@@ -46,6 +47,21 @@ _GRAYED = "note: this model knows gray images only: colour images were converted
     show_default=True,
     help="move poses between the searched ones to where the energy is lowest",
 )
+@click.option(
+    "--together", is_flag=True, help="all IMAGES show one object: their energies add to one answer"
+)
+@click.option(
+    "--step",
+    metavar="DEG",
+    type=float,
+    help="with --together: the azimuth of each image is so much more than that of the one before",
+)
+@click.option(
+    "--poses",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="with --together: a CSV file,azimuth[,elevation] in degrees; only differences count",
+)
 @device_option
 def classify(
     images: tuple[str, ...],
@@ -54,6 +70,9 @@ def classify(
     hypotheses: int | None,
     recursive: bool,
     refine: bool,
+    together: bool,
+    step: float | None,
+    poses: Path | None,
     device: str,
 ) -> int:
     """Say what is on images, and how it is turned.
@@ -63,23 +82,33 @@ def classify(
     name them x-camera0.png and x-camera1.png. An image that cannot be read is named on stderr, the
     others go on, and the exit code is 1.
 
+    Several images of one object are recognised better together than alone, and best where it is
+    known how the object is turned from one to the next. Files of a folder or glob are in the order
+    of their names. The pose in the answer is that of the first image, the energy the mean.
+
     \b
     Examples:
       objrec classify photo.jpg --model out/mine
       objrec classify photos/ 'more/*.png' --model out/mine --json
       objrec classify data/toys@test:0-5 --hypotheses 3
+      objrec classify turntable/ --together --step 30 --model out/mine
     """  # noqa: D301
+    check_flags(together, step, poses)
     items = expand(images, recursive=recursive)
     from objrec.recognizer import Recognizer
 
     recognizer = Recognizer.load(model, device=device)
     items = paired(items, recognizer.preprocessing.cameras)
+    turned = relative_poses(items, step, poses)
     seen = _Seen()
+    choices = {"refine": refine, "hypotheses": hypotheses or (3 if form == "json" else 1)}
     with Bar("classifying", shown=form is None or not sys.stdout.isatty()) as bar:
-        recognitions = recognizer.recognize_many(
-            opened(items), refine=refine, hypotheses=hypotheses or (3 if form == "json" else 1)
-        )
-        answers = seen.watched(zip(items, recognitions, strict=True), bar, len(items))
+        if together:
+            found = recognized_together(recognizer, items, turned, **choices)
+        else:
+            recognitions = recognizer.recognize_many(opened(items), **choices)
+            found = zip(items, recognitions, strict=True)
+        answers = seen.watched(found, bar, len(items))
         if form is None:  # a table needs all its rows, and no bar beneath it
             answers = list(answers)
         else:

@@ -57,6 +57,12 @@ BASELINES = ("nearest", "svm", "retrieval")
     show_default=True,
     help="images to change step by step (turned, shifted, blurred, …); 'all', or 0 for none",
 )
+@several(
+    "--together",
+    "N…",
+    "measure how much N images of an object say together: 1 2 3 5 8; relative poses as labelled, "
+    "and unknown",
+)
 @click.option(
     "--resamples",
     metavar="N",
@@ -66,7 +72,11 @@ BASELINES = ("nearest", "svm", "retrieval")
     help="bootstrap resamples of the objects",
 )
 @click.option(
-    "--seed", metavar="N", default=0, show_default=True, help="seed of the bootstrap and the sweep"
+    "--seed",
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="seed of the bootstrap and of what is drawn",
 )
 @force_option
 @device_option
@@ -93,6 +103,7 @@ def evaluate(
       objrec evaluate data/toys --out out/report
       objrec evaluate photos/ --model out/mine --out out/report --exclude-pose apple,tomato
       objrec evaluate photos/ --model out/mine --compare out/cnn --baselines svm --out out/report
+      objrec evaluate data/toys --together 1 2 3 5 8 --out out/report
     """  # noqa: D301
     for name in (RESULT, PAGE, ERRORS):
         if (out / name).exists() and not force:

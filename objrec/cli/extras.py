@@ -23,6 +23,7 @@ def extras_of(
     baselines: tuple[str, ...],
     unknown: Path | None,
     sweep: str,
+    together: tuple[str, ...],
 ) -> Extras:
     """Open the models and sets that are asked for.
 
@@ -33,6 +34,7 @@ def extras_of(
         baselines: Names of baselines.
         unknown: A set, or SET@SPLIT.
         sweep: A number of images, or 'all'.
+        together: Numbers of images of an object.
 
     Raises:
         DataError: A set cannot be opened.
@@ -51,6 +53,7 @@ def extras_of(
         compare=tuple(Recognizer.load(Path(folder), device=device) for folder in compare),
         baselines=tuple(fitted),
         training_set=open_dataset(set_path, purpose="train") if fitted else None,
+        together=tuple(_counts(together)),
     )
 
 
@@ -60,6 +63,14 @@ def _sweep_images(text: str) -> int | None:
     if not text.isdecimal():
         raise SettingsError(f"--sweep: '{text}' is no number of images; write a number or 'all'")
     return int(text)
+
+
+def _counts(values: tuple[str, ...]) -> list[int]:
+    words = words_of(values)
+    for word in words:
+        if not word.isdecimal() or int(word) < 1:
+            raise SettingsError(f"--together: '{word}' is no number of images; write 1 2 3 5 8")
+    return [int(word) for word in words]
 
 
 def _opened(path: Path) -> Dataset:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from objrec.datasets.frame import RELATIVE
-from objrec.errors import SettingsError
+from objrec.errors import DataError, SettingsError
 from objrec.evaluation.baselines import run_baselines
 from objrec.evaluation.calibration import calibration_figures
 from objrec.evaluation.comparison import candidate, compare
+from objrec.evaluation.image_groups import checked_counts
 from objrec.evaluation.landscapes import landscape_axes, mistake_details
 from objrec.evaluation.metrics import Bootstrap
 from objrec.evaluation.novelty import novelty
 from objrec.evaluation.predictions import wrong_first
 from objrec.evaluation.run import Progress, Run, run
+from objrec.evaluation.several import several
 from objrec.evaluation.sweep import sweep
 
 
@@ -29,6 +31,7 @@ class Extras:
         compare: Recognisers to hold against this one, on the same images and in every part.
         baselines: Keys of `baselines.BASELINES`: fitted to the training split.
         training_set: The training split, for baselines.
+        together: How many images of an object to recognise at once; none for no such part.
         mistakes: For how many wrong answers, the worst ones, to keep landscapes and references.
     """
 
@@ -37,9 +40,12 @@ class Extras:
     compare: tuple[Any, ...] = ()
     baselines: tuple[str, ...] = ()
     training_set: Any = None
+    together: tuple[int, ...] = ()
     mistakes: int = 0
 
     def __post_init__(self) -> None:
+        if self.together:
+            checked_counts(self.together)
         if self.baselines and self.training_set is None:
             raise SettingsError("--baselines: the set has no training split to fit them to")
 
@@ -114,15 +120,17 @@ def measure_extras(
     ]
     comparison, notes = _comparison(extras, work, others, stages)
     unknown, further = _unknown(extras, work, others, stages)
+    together, unable = _together(extras, work, others, stages)
     fields = {
         "calibration": _calibration(work),
         "comparison": comparison,
         "sweep": _sweep(extras, work, others, stages),
         "unknown": unknown,
+        "together": together,
         "mistakes": _mistakes(extras, work, stages),
         "landscape_axes": landscape_axes(work.recognizer) if extras.mistakes else None,
     }
-    return fields, [*notes, *further]
+    return fields, [*notes, *further, *unable]
 
 
 def _named(recognizer: Any, others: Sequence[Any]) -> list[tuple[str, Any]]:
@@ -217,6 +225,25 @@ def _sweep(
         on_progress=stages.named("sweep"),
         exclude_pose=work.excluded,
     )
+
+
+def _together(
+    extras: Extras, work: Evaluated, others: Sequence[Other], stages: Stages
+) -> tuple[dict[str, Any] | None, list[str]]:
+    if not extras.together:
+        return None, []
+    try:
+        figures = several(
+            [(work.name, work.recognizer), *((name, other) for name, other, _ in others)],
+            work.dataset,
+            extras.together,
+            bootstrap=work.bootstrap,
+            seed=work.bootstrap.seed,
+            on_progress=stages.named("several images together"),
+        )
+    except DataError as error:  # the set is too small for it, which must not cost all the rest
+        return None, [f"Several images together were not measured: {error}."]
+    return figures, []
 
 
 def _mistakes(extras: Extras, work: Evaluated, stages: Stages) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from objrec.errors import DataError
 from objrec.saving import write_text
 
 FORMAT_VERSION = 2
+_LATER = {"together"}  # keys that came without a new version: older files lack them
 _LINE = 96  # values that fit into this many characters stay on one line of the file
 
 
@@ -61,6 +62,8 @@ class Evaluation:
             and the ``bins`` of the reliability diagram (see `calibration`).
         sweep: Error and pose response as the images are changed step by step (see `sweep`).
         unknown: How well objects of no known category are told (see `novelty`).
+        together: Error by the number of images of an object that are recognised at once, of every
+            model and way to add (see `several`).
         comparison: Other models on the same images, with paired differences (see `comparison`);
             the first row is this model.
         mistakes: Details of wrong answers, most wrong first (see `details`).
@@ -109,6 +112,7 @@ class Evaluation:
     calibration: dict[str, Any] | None = None
     sweep: dict[str, Any] | None = None
     unknown: dict[str, Any] | None = None
+    together: dict[str, Any] | None = None
     comparison: list[dict[str, Any]] = field(default_factory=list)
     mistakes: list[dict[str, Any]] = field(default_factory=list)
     landscape_axes: dict[str, Any] | None = None
@@ -167,14 +171,14 @@ class Evaluation:
             )
         kinds = typing.get_type_hints(cls)
         for problem, names in (
-            ("missing", kinds.keys() - values.keys()),
+            ("missing", kinds.keys() - values.keys() - _LATER),
             ("unknown", values.keys() - kinds.keys()),
         ):
             if names:
                 listed = ", ".join(sorted(names))
                 raise DataError(f"{place}: {problem} key {listed}; evaluate again")
         for name, kind in kinds.items():
-            if not _is_a(values[name], kind):
+            if name in values and not _is_a(values[name], kind):
                 raise DataError(f"{place}: {name} has the wrong type; evaluate again")
         return cls(**values)
 

@@ -64,13 +64,13 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Recognition:
-    """What a model says about one image.
+    """What a model says about one image, or about several of one object.
 
     Attributes:
-        source: The file, or None for pixels.
+        source: The file, or None for pixels; of several images, their names in short.
         category: The category of lowest energy.
         pose: Its pose; only the axes that the model answers.
-        energy: The lowest energy: low where the image fits.
+        energy: The lowest energy: low where the image fits; the mean over several images.
         energies: Category → its lowest energy over all poses.
         probabilities: Category → Gibbs probability exp(-beta E) / sum, at the calibrated beta,
             given that it is one of the categories.
@@ -78,6 +78,7 @@ class Recognition:
         unknown: Whether nothing fits: the energy is above the calibrated threshold, or above what
             background images taught. None where the model knows neither.
         original: The image's size and kind; None for images that came preprocessed.
+        sources: The names of several images that were recognised together; empty for one image.
     """
 
     source: str | None
@@ -89,6 +90,7 @@ class Recognition:
     hypotheses: tuple[Hypothesis, ...]
     unknown: bool | None
     original: Original | None = None
+    sources: tuple[str | None, ...] = ()
 
     @property
     def symmetric(self) -> bool:
@@ -102,8 +104,10 @@ class Recognition:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as ``classify --json`` prints them."""
+        several = {"files": list(self.sources)} if self.sources else {}
         return {
             "file": self.source,
+            **several,
             "category": self.category,
             "energy": self.energy,
             "energies": self.energies,

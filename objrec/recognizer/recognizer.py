@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +18,14 @@ import torch
 
 from objrec.datasets import Sample, read_image
 from objrec.datasets.frame import PoseFrame
-from objrec.energy.energies import Energies, Hypotheses
+from objrec.energy.energies import Energies
 from objrec.energy.model import EnergyModel
 from objrec.errors import DataError, Failure, SettingsError
-from objrec.pose import INDEX, Pose, PoseSpace
+from objrec.pose import INDEX, PoseSpace
 from objrec.preprocessing import Preprocessing, as_image_batch
-from objrec.recognizer.recognition import Hypothesis, Original, Recognition
+from objrec.recognizer.recognition import Original, Recognition
+from objrec.recognizer.together import RelativePose, joined_name, joint, shifts_of
+from objrec.recognizer.wording import worded
 from objrec.saving import Calibration, SavedModel, load_model, shipped_model
 
 Image = str | Path | tuple[str | Path, ...] | Sample | np.ndarray | torch.Tensor
@@ -173,6 +176,61 @@ class Recognizer:
                 yield item if isinstance(item, Failure) else next(answers)
 
     @torch.inference_mode()
+    def together(
+        self,
+        images: Sequence[Image | Opened],
+        relative_poses: Sequence[RelativePose] | None = None,
+        *,
+        refine: bool = True,
+        hypotheses: int = 3,
+    ) -> Recognition:
+        """Recognise one object from several images of it: their energies add.
+
+        Args:
+            images: Images of one object, each as for `recognize`.
+            relative_poses: How the object is turned in each image, in any frame: only the
+                differences from the first image count, and an axis that is not named is 0. None
+                where they are not known: each image then has a pose of its own. If it can be, each
+                image's pose is within the range that the model searches. A classifier adds
+                log-probabilities, which have no pose.
+            refine: Whether the pose leaves the grid of the pose space.
+            hypotheses: How many distinct answers to return.
+
+        Returns:
+            The pose is that of the first image. Energies are means over the images, so that they
+            can be held against those of single images, and against the threshold for 'unknown',
+            which was fitted on such: known objects are then called unknown more rarely.
+            Probabilities are those of the sum, as if each image were evidence of its own; views
+            of one object are not quite, so they are too sure.
+
+        Raises:
+            DataError: An image cannot be read, or has another number of cameras.
+            SettingsError: There is not one pose an image, or planar references would have to be
+                turned to views that they do not hold.
+            ValueError: There is no image.
+
+        Example:
+            ``recognizer.together(["a.png", "b.png"], [{"azimuth": 0}, {"azimuth": 90}])``
+        """
+        if not len(images):
+            raise ValueError("together needs at least one image")
+        shifts = None if relative_poses is None else shifts_of(relative_poses, len(images))
+        opened = [self.preprocessed(image) for image in images]
+        seen = self.see(torch.stack([image.pixels for image in opened]))
+        energies, found = joint(self.network, *seen, shifts, hypotheses, refine)
+        sources = tuple(image.source for image in opened)
+        (answer,) = worded(
+            energies,
+            found,
+            self.calibration,
+            self.frame,
+            sources=[joined_name(sources)],
+            originals=[opened[0].original],
+            images=len(opened),
+        )
+        return replace(answer, sources=sources)
+
+    @torch.inference_mode()
     def recognize_batch(
         self,
         images: torch.Tensor,
@@ -219,7 +277,14 @@ class Recognizer:
         """Return the answers to images seen; arguments as for `recognize_batch`."""
         found = self.network.hypotheses(*seen, hypotheses, refined=refine)
         nobody = [None] * len(seen.features)
-        return self._recognitions(seen.energies, found, sources or nobody, originals or nobody)
+        return worded(
+            seen.energies,
+            found,
+            self.calibration,
+            self.frame,
+            sources=sources or nobody,
+            originals=originals or nobody,
+        )
 
     @torch.inference_mode()
     def poses(self, seen: Seen, categories: torch.Tensor, *, refine: bool = True) -> torch.Tensor:
@@ -276,12 +341,14 @@ class Recognizer:
         except (DataError, ValueError) as error:
             return Failure.of(source, error)
 
-    def preprocessed(self, image: Image) -> Opened:
-        """Return an image as the network takes it.
+    def preprocessed(self, image: Image | Opened) -> Opened:
+        """Return an image as the network takes it; one that is so already, as it is.
 
         Raises:
             DataError: The image cannot be read, or has another number of cameras.
         """
+        if isinstance(image, Opened):
+            return image
         source, pixels = self._pixels(image)
         original = Original(pixels.shape[2], pixels.shape[1], colour=pixels.ndim == 4)
         try:
@@ -304,68 +371,6 @@ class Recognizer:
         if len({camera.shape for camera in cameras}) > 1:
             raise DataError(f"{source}: the cameras' images differ in size or colour")
         return source, np.stack(cameras)
-
-    def _recognitions(
-        self,
-        energies: Energies,
-        found: Hypotheses,
-        sources: Sequence[str | None],
-        originals: Sequence[Original | None],
-    ) -> list[Recognition]:
-        per_category = energies.per_category().float()
-        beta = self.calibration.beta if self.calibration else 1.0
-        probabilities = torch.softmax(-beta * per_category, dim=1).tolist()
-        names = self.categories
-        rows = zip(
-            sources,
-            originals,
-            per_category.tolist(),
-            probabilities,
-            self._hypotheses(found),
-            self._unknown(energies),
-            strict=True,
-        )
-        return [
-            Recognition(
-                source=source,
-                category=answers[0].category,
-                pose=answers[0].pose,
-                energy=answers[0].energy,
-                energies=dict(zip(names, values, strict=True)),
-                probabilities=dict(zip(names, likely, strict=True)),
-                hypotheses=answers,
-                unknown=unknown,
-                original=original,
-            )
-            for source, original, values, likely, answers, unknown in rows
-        ]
-
-    def _hypotheses(self, found: Hypotheses) -> list[tuple[Hypothesis, ...]]:
-        """Return the finite hypotheses of each image as plain values."""
-        rows = zip(found.energy.tolist(), found.category.tolist(), found.pose.tolist(), strict=True)
-        return [
-            tuple(
-                self._hypothesis(found.categories[k], Pose.from_vector(pose, found.axes), energy)
-                for energy, k, pose in zip(*row, strict=True)
-                if energy != float("inf")
-            )
-            for row in rows
-        ]
-
-    def _hypothesis(self, category: str, pose: Pose, energy: float) -> Hypothesis:
-        return Hypothesis(category, pose, energy, symmetric=category in self.frame.symmetric)
-
-    def _unknown(self, energies: Energies) -> list[bool | None]:
-        """Say of each image whether nothing fits it; None where the model cannot say."""
-        lowest = energies.per_category().amin(dim=1)
-        unknown = torch.zeros_like(lowest, dtype=torch.bool)
-        if energies.nothing is None and self.calibration is None:
-            return [None] * len(energies)
-        if energies.nothing is not None:
-            unknown |= energies.nothing < lowest
-        if self.calibration is not None:
-            unknown |= lowest > self.calibration.threshold
-        return unknown.tolist()
 
 
 def _source(image: Image) -> str | None:

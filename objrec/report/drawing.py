@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from objrec.evaluation.result import Evaluation
 from objrec.report.figures import curves, distributions, heat_maps
+from objrec.report.tables import together_rows
 
 
 def draw_all(evaluation: Evaluation) -> dict[str, Any]:
@@ -32,6 +33,9 @@ def draw_all(evaluation: Evaluation) -> dict[str, Any]:
         drawn["pose_both"] = distributions.both_histogram(azimuth)
     if evaluation.unknown and evaluation.unknown["histogram"]:
         drawn["unknown"] = distributions.unknown_histogram(evaluation.unknown)
+    if evaluation.together and len(evaluation.together["counts"]) > 1:
+        names = [f"{row['model']}, {row['how']}" for row in together_rows(evaluation)]
+        drawn["together"] = curves.together_curve(evaluation.together, names)
     if evaluation.calibration and any(row["count"] for row in evaluation.calibration["bins"]):
         drawn["reliability"] = curves.reliability_figure(evaluation.calibration)
     drawn = {name: Markup(svg) for name, svg in drawn.items() if svg}

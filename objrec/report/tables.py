@@ -147,6 +147,22 @@ def _decimals(ends: list[float | None] | None) -> str:
     return "" if ends is None or None in ends else f"{ends[0]:.3f} to {ends[1]:.3f}"
 
 
+def together_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return the error of each model and way to add: ``cells`` of share and interval, by count."""
+    rows = evaluation.together["rows"] if evaluation.together else []
+    return [
+        {
+            "model": row["model"],
+            "how": row["how"],
+            "cells": [
+                (percent(error), interval(ends))
+                for error, ends in zip(row["error_rate"], row["error_rate_ci"], strict=True)
+            ],
+        }
+        for row in rows
+    ]
+
+
 def speed_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return images a second, as a whole and of recognition alone."""
     parts = (

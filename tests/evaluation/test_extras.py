@@ -56,9 +56,27 @@ def test_every_model_is_swept_over_as_many_images_as_asked_for(evaluated, monkey
     assert found.sweep == {"models": ["m0", "m1"], "images": 8} and told[-1] == "sweep"
 
 
+def test_every_model_is_shown_several_images_together(evaluated, monkeypatch):
+    def several(recognizers, dataset, counts, *, on_progress, **_):
+        on_progress(1, 1)
+        return {"models": [name for name, _ in recognizers], "counts": counts}
+
+    monkeypatch.setattr("objrec.evaluation.extras.several", several)
+    found, told = evaluated(wrong=(2,), together=(1, 3))
+    assert found.together == {"models": ["m0", "m1"], "counts": (1, 3)}
+    assert told[-1] == "several images together"
+
+
+def test_a_set_too_small_for_groups_costs_a_note_only(evaluated):
+    found, _ = evaluated(wrong=(), together=(1, 99))
+    assert found.together is None
+    assert any("no object of a known category has 99 images" in note for note in found.notes)
+
+
 def test_nothing_is_measured_that_was_not_asked_for(evaluated):
     found, _ = evaluated(wrong=())
     assert found.comparison == [] and found.sweep is None and found.unknown is None
+    assert found.together is None
     assert found.mistakes == [] and found.landscape_axes is None and found.images is None
     assert found.calibration["fitted"] is False and found.calibration["beta"] == 1
 

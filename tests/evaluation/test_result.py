@@ -122,5 +122,11 @@ def test_loading_is_strict(stored, changes, message):
         Evaluation.load(stored(**changes))
 
 
+def test_a_file_from_before_a_key_was_added_is_read(small, tmp_path):
+    values = small.to_dict()
+    assert values.pop("together") is None
+    assert Evaluation.from_dict(values).to_dict() == small.to_dict()
+
+
 def test_whole_numbers_are_numbers_too(stored):
     assert Evaluation.load(stored(error_rate=0)).error_rate == 0

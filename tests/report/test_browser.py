@@ -90,9 +90,9 @@ def test_every_figure_draws(report, open_page):
         "all => all.map(s => [s.getBBox().width, s.getBBox().height, "
         "s.querySelectorAll('path, use').length])",
     )
-    # Three maps, two poses, two changes with error, azimuth and (one) response, legend, unknown,
-    # reliability.
-    assert len(sizes) == 13
+    # Three maps, two poses, two changes with error, azimuth and (one) response, legend, together,
+    # unknown, reliability.
+    assert len(sizes) == 14
     assert all(width > 50 and height > 10 and drawn > 1 for width, height, drawn in sizes)
 
 

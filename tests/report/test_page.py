@@ -15,7 +15,7 @@ from objrec.report.page import render
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 SECTIONS = (
     *("viewpoint", "pose", "categories", "failures", "factors", "objects", "sweep"),
-    *("unknown", "calibration", "comparison", "speed", "measured", "unread"),
+    *("together", "unknown", "calibration", "comparison", "speed", "measured", "unread"),
 )
 
 

@@ -68,6 +68,18 @@ def test_scores_of_unknown_objects(everything, make_evaluation):
     assert tables.score_rows(make_evaluation()) == []
 
 
+def test_several_images_together(everything, make_evaluation):
+    first, _, last = tables.together_rows(everything)
+    assert (first["model"], first["how"]) == ("toy-model", "relative poses known")
+    assert [share.replace(SPACE, " ") for share, _ in first["cells"]] == [
+        "12.0 %",
+        "6.0 %",
+        "2.0 %",
+    ]
+    assert last["cells"][0][1].replace(SPACE, " ") == "7.0 to 20.0 %"
+    assert tables.together_rows(make_evaluation()) == []
+
+
 @pytest.mark.parametrize(("error", "top"), [(0.0, 0.1), (1.0, 1.0)])
 def test_bars_share_one_scale(make_evaluation, error, top):
     assert tables.bar_top(make_evaluation(error=error)) == top

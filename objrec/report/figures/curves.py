@@ -96,6 +96,34 @@ def response_curve(change: dict[str, Any]) -> str | None:
     return _panel(draw, change, "response", f"Answered against true change, {change['title']}.")
 
 
+def together_curve(together: dict[str, Any], names: list[str]) -> str:
+    """Draw the error over the number of images of an object, a line a row, with its legend.
+
+    Args:
+        together: ``together`` of the evaluation.
+        names: What the legend calls the rows.
+    """
+    counts, rows = together["counts"], together["rows"]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for i, row in enumerate(rows):
+            _line(axes, {"amounts": counts}, i, row["error_rate"], row["error_rate_ci"])
+        axes.set(xlabel="images of the object", ylabel="error", xticks=counts)
+        axes.set_ylim(0, max(0.1, 1.1 * max(max(row["error_rate"]) for row in rows)))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        handles = [Line2D([], [], label=_short(name, 60), **_style(i)) for i, name in labels]
+        figure.legend(handles=handles, loc="outside lower left", frameon=False)
+
+    labels = list(enumerate(names))
+    ends = [
+        f"{name} from {row['error_rate'][0]:.0%} to {row['error_rate'][-1]:.0%}"
+        for name, row in zip(names, rows, strict=True)
+    ]
+    alt = f"Error by the number of images, {counts[0]} to {counts[-1]}: {', '.join(ends)}."
+    return svg(draw, 5.2, 2.6 + 0.22 * len(names), "together", alt)
+
+
 def reliability_figure(calibration: dict[str, Any]) -> str:
     """Draw the accuracy of answers over their probability, and how many there are of each."""
     rows = [row for row in calibration["bins"] if row["count"]]
@@ -157,5 +185,5 @@ def _across(axes: Axes, change: dict[str, Any]) -> None:
     axes.tick_params(length=2)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 32 else name[:31] + "…"
+def _short(name: str, most: int = 32) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"

@@ -8,6 +8,7 @@ from objrec.report.figures.curves import (
     legend_figure,
     reliability_figure,
     response_curve,
+    together_curve,
 )
 
 
@@ -64,6 +65,14 @@ def test_values_that_are_not_known_leave_a_gap(roll):
 def test_the_legend_names_every_model_and_shortens_long_names():
     found = texts(legend_figure(["a", "b" * 50, *"cdef"]))
     assert set(found) == {"b" * 31 + "…", *"acdef"}
+
+
+def test_several_images_have_a_line_and_a_name_for_every_row(everything):
+    together = everything.together
+    names = [f"way {i}" for i in range(len(together["rows"]))]
+    svg = together_curve(together, names)
+    assert {*names, "1", "3", "8", "images of the object"} <= set(texts(svg))
+    assert "way 0 from 12% to 2%" in svg and "var(--line-2)" in svg
 
 
 def test_reliability_leaves_out_empty_bins(everything):
