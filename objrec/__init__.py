@@ -22,6 +22,7 @@ _HOMES = {
     "SettingsError": "objrec.errors",
     "ModelError": "objrec.errors",
     "open_dataset": "objrec.datasets",
+    "learn": "objrec.learning",
     "train": "objrec.training",
     "TrainingSettings": "objrec.training",
     "evaluate": "objrec.evaluation",

@@ -25,7 +25,7 @@ ROWS = (
     ("recognizer",),
     ("evaluation", "export"),
     ("training", "report"),
-    ("protocols", "demos"),
+    ("learning", "protocols", "demos"),
     ("cli",),
 )
 ROW = {unit: number for number, units in enumerate(ROWS, 1) for unit in units}

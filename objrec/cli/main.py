@@ -20,6 +20,7 @@ from objrec.cli.demo import demo
 from objrec.cli.evaluate import evaluate
 from objrec.cli.explain import explain
 from objrec.cli.groups import VerbGroup
+from objrec.cli.learn import learn
 from objrec.cli.protocol import protocol
 from objrec.cli.render import render
 from objrec.cli.report import report
@@ -54,7 +55,19 @@ def cli() -> None:
     """  # noqa: D301  (\b is click's mark for lines to keep as they are)
 
 
-for verb in (train, calibrate, classify, evaluate, report, explain, protocol, data, render, demo):
+for verb in (
+    train,
+    learn,
+    calibrate,
+    classify,
+    evaluate,
+    report,
+    explain,
+    protocol,
+    data,
+    render,
+    demo,
+):
     cli.add_command(verb)
 
 

@@ -67,10 +67,13 @@ class VolumeReferences(nn.Module):
 
     def warp(self, ops: Operators) -> Warped:
         """Turn and project every volume at every pose of the operators' grid."""
-        k, m = self.volumes.shape[:2]
-        turned = apply_turns(self.volumes.flatten(0, 1), ops)
-        maps = apply_plane(self._projected(turned), ops)
-        return Warped(maps.unflatten(0, (k, m)), _full_coverage(ops), ops.grid)
+        maps = self.maps_of(self.volumes.flatten(0, 1), ops)
+        maps = maps.unflatten(0, self.volumes.shape[:2])
+        return Warped(maps, _full_coverage(ops), ops.grid)
+
+    def maps_of(self, volumes: torch.Tensor, ops: Operators) -> torch.Tensor:
+        """Return (N, P, C, h, w): any volumes (N, C_v, depth, h, w) at every pose; linear."""
+        return apply_plane(self._projected(apply_turns(volumes, ops)), ops)
 
     def at(
         self, categories: torch.Tensor, poses: torch.Tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from objrec.saving.calibration import Calibration
@@ -23,11 +23,28 @@ def model_card(config: Mapping[str, Any]) -> str:
         ("input", _input_text(config["preprocessing"])),
         ("features", config["model"]["features"]),
         *((str(k), str(v)) for k, v in training.get("facts", {}).items()),
+        *(_learned_row(note) for note in training.get("learned", [])),
     ]
     table = "\n".join(f"| {key} | {value} |" for key, value in rows)
     return _CARD.format(
-        kind=config["kind"], table=table, calibration=_calibration_text(calibration)
+        kind=config["kind"],
+        table=table,
+        calibration=_calibration_text(calibration) + _without(training.get("learned", [])),
     )
+
+
+def _learned_row(note: Mapping[str, Any]) -> tuple[str, str]:
+    """Say what `objrec learn` added."""
+    views = f"{note['views']} view{'' if note['views'] == 1 else 's'}"
+    return "added by objrec learn", f"{note['name']}: {views}, poses {note['poses']}"
+
+
+def _without(learned: Sequence[Mapping[str, Any]]) -> str:
+    """Say which categories the calibration does not know, if any."""
+    if not learned:
+        return ""
+    names = ", ".join(note["name"] for note in learned)
+    return f" All training and fitting was done without {names}, added later by `objrec learn`."
 
 
 def _input_text(preprocessing: Mapping[str, Any]) -> str:

@@ -37,7 +37,19 @@ def broken(photos, small_model, tmp_path) -> dict[str, Path]:
     made["strangers"] = tmp_path / "strangers"
     for category in ("lion", "tiger"):
         shutil.copytree(made["single"] / "cup", made["strangers"] / category)
-    return {**made, **broken_labels(tmp_path, photos), **broken_models(tmp_path, small_model)}
+    made |= broken_poses(tmp_path) | broken_labels(tmp_path, photos)
+    return made | broken_models(tmp_path, small_model)
+
+
+def broken_poses(folder: Path) -> dict[str, Path]:
+    texts = {
+        "turned": "file,azimuth\nbox-3-000.png,0\n",
+        "turned_by_words": "file,azimuth\nbox-3-000.png,left\n",
+        "turned_twice": "file,azimuth\nbox-3-000.png,0\nbox-3-000.png,45\n",
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.csv").write_text(text)
+    return {name: folder / f"{name}.csv" for name in texts}
 
 
 def broken_labels(folder: Path, photos: Path) -> dict[str, Path]:
@@ -81,6 +93,66 @@ ROWS = [
     (
         "classify {text} --model {model} --device gpu",
         "--device: 'gpu' is not to be had here; use auto or cpu",
+    ),
+    # A new category
+    (
+        "learn {missing}.jpg --name x --model {model} --out {out}",
+        "{missing}.jpg: no such file or folder; check the path",
+    ),
+    (
+        "learn {text} --name x --model {model} --out {out}",
+        "learn: none of the 1 images can be read; the first is {text}: ",
+    ),
+    (
+        "learn {photos}@test:0 --name box --model {model} --out {out}",
+        "--name: the model has 'box' already; choose another name",
+    ),
+    (
+        "learn {photos}@test:0 --name x --model {model} --out {file}",
+        "{file}: is a file; give a folder for the model",
+    ),
+    (
+        "learn {photos}@test:0 --name x --model {model} --out {photos}",
+        "{photos}: is not empty; give a new folder, or use --force",
+    ),
+    (
+        "learn {photos}/test/cross-3-045.png --name x --model {model} --out {out} --poses {turned}",
+        "{turned}: does not list {photos}/test/cross-3-045.png; add a line for it",
+    ),
+    ("learn {photos}@test:0 --model {model} --out {out}", "missing option '--name'"),
+    # Several images of one object
+    (
+        "classify {photos}@test:0-1 --step 45 --model {model}",
+        "--step: is for several images of one object; add --together",
+    ),
+    (
+        "classify {photos}@test:0-1 --poses {turned} --model {model}",
+        "--poses: is for several images of one object; add --together",
+    ),
+    (
+        "classify {photos}@test:0-1 --together --step 45 --poses {turned} --model {model}",
+        "--step: --poses says how the object is turned; leave one of them out",
+    ),
+    ("classify {text} --together --step far --model {model}", "invalid value for '--step'"),
+    (
+        "classify {text} --together --model {model}",
+        "none of the 1 images can be read; the first is {text}: ",
+    ),
+    (
+        "classify {photos}@test:0-1 --together --poses {missing}.csv --model {model}",
+        "{missing}.csv: cannot be read \\(No such file",
+    ),
+    (
+        "classify {photos}@test:0-1 --together --poses {turned} --model {model}",
+        "turned.csv: does not list .*box-3-045.png; add a line for it",
+    ),
+    (
+        "classify {photos}@test:0 --together --poses {turned_by_words} --model {model}",
+        "turned_by_words.csv:2: azimuth 'left' is not a number; write degrees",
+    ),
+    (
+        "classify {photos}@test:0 --together --poses {turned_twice} --model {model}",
+        "turned_twice.csv:3: lists box-3-000.png a second time; remove one",
     ),
     # Model folders
     ("classify {text} --model {missing}", "{missing}: no such model folder; give one that objrec"),
@@ -138,6 +210,14 @@ ROWS = [
     ),
     ("evaluate {photos} --model {empty} --out {out}", "{empty}: no config.json in it"),
     ("evaluate {photos} --model {model} --out {out} --exclude-pose bos", "did you mean 'box'"),
+    (
+        "evaluate {photos} --model {model} --out {out} --together 1 two",
+        "--together: 'two' is no number of images; write 1 2 3 5 8",
+    ),
+    (
+        "evaluate {photos} --model {model} --out {out} --together 0",
+        "--together: '0' is no number of images; write 1 2 3 5 8",
+    ),
     ("evaluate {photos} --model {model} --out {file}", "{file}.*(is a file|cannot be written)"),
     ("evaluate {photos} --model {model}", "missing option '--out'; see 'objrec evaluate --help'"),
     # Data sets
