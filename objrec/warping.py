@@ -109,16 +109,17 @@ def apply_turns(volumes: torch.Tensor, ops: Operators) -> torch.Tensor:
         ops: Matrices for the same depth, h and w.
 
     Returns:
-        (N, Na*Ne, C, depth, h, w); equal to `turn_volumes` at each pose.
+        (N, Na, Ne, C, depth, h, w), a view that is not contiguous; equal to `turn_volumes` at each
+        pose.
     """
     n, c, d, h, w = volumes.shape
     na, ne = len(ops.azimuth), len(ops.elevation)
-    rows = volumes.transpose(2, 3).reshape(n * c * h, d * w)
-    turned = torch.matmul(rows, ops.azimuth.transpose(1, 2))
-    rows = turned.view(na, n * c, h, d, w).permute(0, 1, 4, 2, 3).reshape(na * n * c * w, h * d)
-    turned = torch.matmul(rows, ops.elevation.transpose(1, 2))
-    turned = turned.view(ne, na, n, c, w, h, d).permute(2, 1, 0, 3, 6, 5, 4)
-    return turned.reshape(n, na * ne, c, d, h, w)
+    rows = volumes.permute(0, 3, 1, 2, 4).reshape(n * h * c, d * w)
+    turned = torch.matmul(rows, ops.azimuth.transpose(1, 2)).view(na, n, h, c, d, w)
+    # The elevations' matrices stand on the left: their product needs no further copy.
+    columns = turned.permute(2, 4, 0, 1, 3, 5).reshape(h * d, na * n * c * w)
+    turned = torch.matmul(ops.elevation.flatten(0, 1), columns)
+    return turned.view(ne, h, d, na, n, c, w).permute(4, 3, 0, 5, 2, 1, 6)
 
 
 def apply_plane(maps: torch.Tensor, ops: Operators) -> torch.Tensor:

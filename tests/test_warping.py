@@ -107,7 +107,7 @@ def test_operators_equal_the_warps_one_by_one():
     grid = space.grid()
     volumes = torch.randn(2, 3, 4, 5, 6)
     ops = operators(grid, 4, 5, 6)
-    turned = apply_turns(volumes, ops)
+    turned = apply_turns(volumes, ops).flatten(1, 2)
     maps = apply_plane(turned.flatten(2, 3), ops)
     assert maps.shape == (2, grid.size, 12, 5, 6)
     for p, vector in enumerate(grid.poses):

@@ -73,7 +73,7 @@ class VolumeReferences(nn.Module):
 
     def maps_of(self, volumes: torch.Tensor, ops: Operators) -> torch.Tensor:
         """Return (N, P, C, h, w): any volumes (N, C_v, depth, h, w) at every pose; linear."""
-        return apply_plane(self._projected(apply_turns(volumes, ops)), ops)
+        return apply_plane(self._projected(apply_turns(volumes, ops)).flatten(1, 2), ops)
 
     def at(
         self, categories: torch.Tensor, poses: torch.Tensor
@@ -95,8 +95,8 @@ class VolumeReferences(nn.Module):
 
     def _projected(self, volumes: torch.Tensor) -> torch.Tensor:
         """(..., C_v, depth, h, w) → (..., C, h, w)."""
-        stacked = volumes.flatten(-4, -3)
-        return torch.einsum("...ihw,oi->...ohw", stacked, self.projection.weight)
+        stacked = volumes.movedim((-4, -3), (-2, -1)).flatten(-2)
+        return self.projection(stacked).movedim(-1, -3)
 
 
 class PlanarReferences(nn.Module):

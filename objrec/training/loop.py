@@ -36,7 +36,7 @@ from objrec.training.objective import (
     StepResult,
     collapse_indicators,
 )
-from objrec.training.optimisation import averaged_model, make_optimizer, one_cycle
+from objrec.training.optimisation import averaged_model, has_bfloat16, make_optimizer, one_cycle
 from objrec.training.relative import RelativeAzimuth
 from objrec.training.reports import EpochReport
 from objrec.training.settings import Recipe
@@ -184,12 +184,11 @@ class Loop:
         poses = batch.poses
         if self.relative is not None:
             poses = self.relative.applied(poses, batch.index, batch.mirrored)
-        device = batch.inputs.device.type
-        mixed = settings.amp and device == "cuda"
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=mixed):
-            features = network.extractor.head(batch.inputs)
-        features = features.float()
-        result = self.objective(features, batch.labels, poses)
+        device = batch.inputs.device
+        mixed = settings.amp and has_bfloat16(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
+            features = network.extractor.head(batch.inputs).float()
+            result = self.objective(features, batch.labels, poses)
         loss = sum(result.terms.values()).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -6,7 +6,7 @@ either under the same budget.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -53,8 +53,11 @@ class EnergyObjective:
             labels: (B,).
             poses: (B, A) stored units, NaN where not observed.
         """
+        # Under mixed precision warps and the comparison are in half precision, all else is not.
         warped = self.model.warp(self.operators)
+        warped = replace(warped, maps=warped.maps.float())
         energies = self.model.energies(features, warped)
+        energies = replace(energies, values=energies.values.float())
         values, lowest = energies.values, energies.per_category()
         if energies.nothing is not None:
             values = with_nothing(values, energies.nothing)
@@ -95,12 +98,13 @@ class ClassifierObjective:
     ) -> StepResult:
         """Compute the loss of one batch; arguments as for `EnergyObjective`."""
         logits, heads = self.model.logits(features)
+        logits = logits.float()
         terms = {"category": cross_entropy(logits, labels, reduction="none")}
         for name, axis_logits in heads.items():
             values = poses[:, INDEX[name]]
             observed = ~values.isnan()
             target = self.grid.nearest(name, torch.nan_to_num(values))
-            loss = cross_entropy(axis_logits, target, reduction="none")
+            loss = cross_entropy(axis_logits.float(), target, reduction="none")
             terms[name] = torch.where(observed, loss, torch.zeros_like(loss))
         return StepResult(terms, logits.argmax(dim=1), None)
 

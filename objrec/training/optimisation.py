@@ -37,6 +37,16 @@ def _averaging(decay: float) -> Callable[..., None]:
     return update
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Say whether a device multiplies bfloat16 numbers in hardware; elsewhere they are slower."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # PyTorch has no public name for this yet; a version without these trains in float32.
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    asked = [getattr(torch.cpu, name, None) for name in names]
+    return device.type == "cpu" and any(ask() for ask in asked if ask)
+
+
 def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     """Return AdamW over the trained weights; only matrices decay."""
     decay = settings.weight_decay
