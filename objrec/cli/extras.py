@@ -19,6 +19,7 @@ def extras_of(
     set_path: Path,
     device: str,
     *,
+    mirror: bool,
     compare: tuple[str, ...],
     baselines: tuple[str, ...],
     unknown: Path | None,
@@ -30,6 +31,7 @@ def extras_of(
     Args:
         set_path: The set that is evaluated; its training split is what baselines are fitted to.
         device: Where the other models run.
+        mirror: Whether they look at mirror images too.
         compare: Model folders.
         baselines: Names of baselines.
         unknown: A set, or SET@SPLIT.
@@ -46,11 +48,12 @@ def extras_of(
     from objrec.recognizer import Recognizer
 
     fitted = words_of(baselines)
+    others = [Recognizer.load(Path(folder), device=device) for folder in compare]
     return Extras(
         sweep=_sweep_images(sweep),
         mistakes=MOST_MISTAKES,
         unknown=_opened(unknown) if unknown else None,
-        compare=tuple(Recognizer.load(Path(folder), device=device) for folder in compare),
+        compare=tuple(other.mirroring() if mirror else other for other in others),
         baselines=tuple(fitted),
         training_set=open_dataset(set_path, purpose="train") if fitted else None,
         together=tuple(_counts(together)),

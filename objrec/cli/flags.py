@@ -246,6 +246,12 @@ model_option = click.option(
     type=click.Path(path_type=Path),
     help="model folder  [default: the model that comes with objrec]",
 )
+mirror_option = click.option(
+    "--mirror",
+    is_flag=True,
+    help="look at the mirror image of every image too and average both energies: a little better "
+    "for objects whose sides are alike, at twice the time",
+)
 split_option = click.option(
     "--split", metavar="NAME", help="train, test, … or 'all', if the set has several"
 )

@@ -78,6 +78,20 @@ class Energies:
         nothing = self.nothing + other.nothing
         return replace(self, values=self.values + other.values, nothing=nothing)
 
+    def averaged_with_mirror(self, mirror: Energies, places: torch.Tensor) -> Energies:
+        """Return the mean of the energies of images and of their mirror images.
+
+        Args:
+            mirror: Energies of the mirror images, over the same answers.
+            places: (P,) where the grid holds the pose that each one's mirror image shows; see
+                `mirroring.mirrored_places`.
+        """
+        values = (self.values + mirror.values[:, :, places]) / 2
+        both = self.nothing is not None and mirror.nothing is not None
+        return replace(
+            self, values=values, nothing=(self.nothing + mirror.nothing) / 2 if both else None
+        )
+
     def surfaces(self) -> torch.Tensor:
         """Return the values with one dimension an axis, (B, K, n1, ..., na)."""
         return self.values.view(*self.values.shape[:2], *self.grid.shape)

@@ -12,9 +12,10 @@ import torch
 
 from objrec.datasets.frame import PoseFrame
 from objrec.energy.model import EnergyModel
+from objrec.mirroring import mirrored_images, mirrored_poses
 from objrec.pose import INDEX, PoseGrid
 from objrec.preprocessing import Preprocessing
-from objrec.training.augmentation import Augmentation, mirrored_images, mirrored_poses
+from objrec.training.augmentation import Augmentation
 from objrec.training.settings import AugmentationSettings
 
 COPIES = 8

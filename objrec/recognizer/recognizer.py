@@ -21,6 +21,7 @@ from objrec.datasets.frame import PoseFrame
 from objrec.energy.energies import Energies
 from objrec.energy.model import EnergyModel
 from objrec.errors import DataError, Failure, SettingsError
+from objrec.mirroring import mirrored_images, mirrored_places
 from objrec.pose import INDEX, PoseSpace
 from objrec.preprocessing import Preprocessing, as_image_batch
 from objrec.recognizer.recognition import Original, Recognition
@@ -83,6 +84,7 @@ class Recognizer:
         self.training = saved.training
         self.frame: PoseFrame = saved.frame
         self.background: tuple[str, ...] = saved.background
+        self._mirrored: torch.Tensor | None = None
         with torch.inference_mode():
             self._prepared = self.network.prepare()
 
@@ -115,6 +117,34 @@ class Recognizer:
         other.network = self.network.searching(space)
         with torch.inference_mode():
             other._prepared = other.network.prepare()
+        return other if self._mirrored is None else other.mirroring()
+
+    def mirroring(self) -> Recognizer:
+        """Return a recogniser that looks at the mirror image of every image too.
+
+        The energies of both, each of the pose that it shows the object in, are averaged: two
+        images of one object, at twice the time. It is for objects whose sides are alike.
+        Features, and so the refinement of poses, stay those of the image itself.
+
+        Raises:
+            SettingsError: The model does not know what azimuth a mirror image shows, or does not
+                search it.
+
+        Example:
+            ``Recognizer.load().mirroring().recognize("cup.jpg")``
+        """
+        other, front = copy.copy(self), self.frame.front_azimuth
+        grid = self._prepared.grid if self._prepared is not None else PoseSpace({}).grid()
+        if front is None and "azimuth" in grid.axes:
+            raise SettingsError(
+                "mirror: the model does not know the azimuth of the front, and so not what a "
+                "mirror image shows; train with --front-azimuth"
+            )
+        try:
+            places = mirrored_places(grid, front or 0.0)
+        except ValueError as error:
+            raise SettingsError(f"mirror: {error}; recognise without") from error
+        other._mirrored = places.to(self.device)
         return other
 
     @property
@@ -262,7 +292,12 @@ class Recognizer:
             images: (B, V, C, S, S) uint8, from `preprocessing.images`.
         """
         features = self._features(images)
-        return Seen(features, self.network.energies(features, self._prepared))
+        energies = self.network.energies(features, self._prepared)
+        if self._mirrored is not None:
+            others = self._features(mirrored_images(images))
+            mirror = self.network.energies(others, self._prepared)
+            energies = energies.averaged_with_mirror(mirror, self._mirrored)
+        return Seen(features, energies)
 
     @torch.inference_mode()
     def recognitions(

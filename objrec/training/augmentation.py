@@ -16,10 +16,14 @@ from typing import NamedTuple
 
 import torch
 from kornia.filters import gaussian_blur2d
-from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
+from kornia.geometry.transform import get_rotation_matrix2d, remap, warp_affine
+from torch.nn.functional import interpolate
 
+from objrec.mirroring import mirrored_images, mirrored_poses
 from objrec.pose import AXIS, INDEX
 from objrec.training.settings import AugmentationSettings
+
+_KNOTS = 4  # displacements are drawn on so many points a side, and smooth between
 
 
 class Augmented(NamedTuple):
@@ -58,6 +62,7 @@ class Augmentation:
         draw = _Draw(len(images), generator, images.device)
         images, poses, mirrored = self._mirrored(images, poses, draw)
         images, poses = self._moved(images, poses, draw)
+        images = self._bent(images, draw)
         images = self._lit(images, draw)
         images = self._blurred(images, draw)
         images = self._erased(images, draw)
@@ -87,6 +92,9 @@ class Augmentation:
         }
         centre = images.new_tensor([(w - 1) / 2, (h - 1) / 2]).expand(b, 2)
         zoom = change["scale"].exp()[:, None].expand(-1, 2)
+        if s.augment_aspect:
+            half = draw.uniform(-s.augment_aspect, s.augment_aspect) / 2
+            zoom = zoom * torch.stack([half, -half], dim=1).exp()
         matrix = get_rotation_matrix2d(centre, change["roll"], zoom)
         matrix[:, 0, 2] += change["shift_x"] * w
         matrix[:, 1, 2] += change["shift_y"] * h
@@ -98,6 +106,24 @@ class Augmentation:
             align_corners=True,
         ).view_as(images)
         return moved, moved_poses(poses, change, self.searched)
+
+    def _bent(self, images: torch.Tensor, draw: _Draw) -> torch.Tensor:
+        """Displace pixels smoothly: shapes between those of the training objects."""
+        strength = self.settings.augment_elastic
+        if not strength:
+            return images
+        b, v, c, h, w = images.shape
+        knots = strength * draw.normal(b, 2, _KNOTS, _KNOTS).clamp(-2, 2)
+        moved = interpolate(knots, size=(h, w), mode="bicubic", align_corners=True)
+        rows = torch.arange(h, device=images.device, dtype=images.dtype)[:, None]
+        columns = torch.arange(w, device=images.device, dtype=images.dtype)[None, :]
+        return remap(
+            images.reshape(b, v * c, h, w),
+            columns + w * moved[:, 0],
+            rows + h * moved[:, 1],
+            padding_mode="border",
+            align_corners=True,
+        ).view_as(images)
 
     def _lit(self, images: torch.Tensor, draw: _Draw) -> torch.Tensor:
         light, brightness = self.settings.augment_light, self.settings.augment_brightness
@@ -133,21 +159,6 @@ class Augmentation:
         inside = in_rows[:, :, None] & in_columns[:, None, :] & chosen[:, None, None]
         grey = draw.uniform(0, 1).view(b, 1, 1, 1, 1)
         return torch.where(inside[:, None, None], grey, images)
-
-
-def mirrored_images(images: torch.Tensor) -> torch.Tensor:
-    """Return images (B, V, C, H, W) mirrored left to right, their cameras swapped."""
-    return images.flip(dims=(1, 4))
-
-
-def mirrored_poses(poses: torch.Tensor, front_azimuth: float) -> torch.Tensor:
-    """Return the poses (B, A) that mirror images show."""
-    mirrored = poses.clone()
-    azimuth = 2 * front_azimuth - poses[:, INDEX["azimuth"]]
-    mirrored[:, INDEX["azimuth"]] = AXIS["azimuth"].wrapped(azimuth)
-    for name in ("roll", "shift_x"):
-        mirrored[:, INDEX[name]] = AXIS[name].wrapped(-poses[:, INDEX[name]])
-    return mirrored
 
 
 def moved_poses(
@@ -190,6 +201,9 @@ class _Draw:
     def chance(self, probability: float) -> torch.Tensor:
         chosen = torch.rand(self.count, generator=self.generator) < probability
         return chosen.to(self.device, non_blocking=True)
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=self.generator).to(self.device, non_blocking=True)
 
     def normal_like(self, images: torch.Tensor) -> torch.Tensor:
         if images.device.type == "cpu":

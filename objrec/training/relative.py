@@ -23,8 +23,8 @@ from objrec.datasets.alignment import align_objects
 from objrec.energy.energies import Energies
 from objrec.energy.minima import parabola_vertex
 from objrec.energy.model import EnergyModel
+from objrec.mirroring import mirrored_images
 from objrec.pose import INDEX
-from objrec.training.augmentation import mirrored_images
 from objrec.training.data import TrainingData
 
 AZIMUTH = INDEX["azimuth"]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -14,10 +15,13 @@ import pytest
 
 from objrec.cli.classify import why_unknown
 from objrec.cli.recognitions import write_csv, write_json, write_table
+from objrec.datasets import open_dataset
 from objrec.errors import Failure
 from objrec.pose import AXES, Pose
 from objrec.recognizer import Hypothesis, Original, Recognition, Recognizer
 from objrec.saving import Calibration
+
+TOYS = Path(__file__).parents[2] / "data" / "toys"
 
 
 def json_lines(text: str) -> list[dict]:
@@ -386,3 +390,13 @@ def test_make_toys_makes_a_set_that_trains(command, tmp_path):
     assert "2 cameras" in info
     again = command("data", "make-toys", tmp_path / "toys", *small)
     assert again.code == 2
+
+
+def test_mirror_averages_the_energies_of_the_mirror_image(command):
+    ran = command("classify", f"{TOYS}@test:0", "--mirror", "--json")
+    (record,) = json_lines(ran.out)
+    plain = Recognizer.load(device="cpu")
+    image = open_dataset(TOYS, split="test")[0]
+    wanted = plain.mirroring().recognize(image).energies
+    assert record["energies"] == pytest.approx(wanted, abs=1e-3)
+    assert record["energies"] != pytest.approx(plain.recognize(image).energies, abs=1e-3)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from objrec.mirroring import mirrored_poses
 from objrec.pose import AXES, AXIS, INDEX, PLANE_AXES
-from objrec.training.augmentation import Augmentation, mirrored_poses
+from objrec.training.augmentation import Augmentation
 from objrec.training.settings import AugmentationSettings
 from objrec.warping import warp_maps
 
@@ -16,6 +17,8 @@ STILL = AugmentationSettings(
     augment_shift=0.0,
     augment_scale=0.0,
     augment_roll=0.0,
+    augment_aspect=0.0,
+    augment_elastic=0.0,
     augment_light=0.0,
     augment_brightness=0.0,
     augment_blur=0.0,
@@ -266,3 +269,30 @@ def test_noise_has_the_stated_strength():
     deviations = (noisy - 0.5).flatten(1).std(dim=1)
     assert deviations.max() < 0.12
     assert deviations.mean() == pytest.approx(0.05, abs=0.005)
+
+
+def test_aspect_stretches_one_way_as_much_as_it_squeezes_the_other():
+    image = dot_image(8.0, 8.0)
+    images = image.expand(64, 1, 1, SIDE, SIDE).clone()
+    changed, poses = augmented(images, torch.zeros(64, len(AXES)), only(augment_aspect=0.4))
+    x, y = torch.tensor([dot_of(found[0, 0]) for found in changed]).T
+    torch.testing.assert_close((x / 8).log(), -(y / 8).log(), atol=0.02, rtol=0)
+    assert 0.15 < (x / 8).log().abs().max() < 0.21, "half the strength each way"
+    assert not poses.any()
+
+
+def test_bending_moves_pixels_smoothly_and_no_label():
+    columns = torch.linspace(0, 1, SIDE).expand(SIDE, SIDE)
+    images = torch.stack([columns, columns.T])[None, :, None].expand(32, -1, -1, -1, -1).clone()
+    changed, poses = augmented(images, torch.zeros(32, len(AXES)), only(augment_elastic=0.02))
+    moved = (changed - images)[..., 4:-4, 4:-4]
+    assert 0.005 < moved.std() < 0.02, "about the strength, in shares of the side"
+    assert moved.diff(dim=-1).abs().max() < 0.01, "neighbours move together"
+    assert not poses.any()
+
+
+def test_cameras_bend_alike():
+    images = torch.rand(4, 1, 1, SIDE, SIDE).expand(-1, 2, -1, -1, -1).clone()
+    changed, _ = augmented(images, torch.zeros(4, len(AXES)), only(augment_elastic=0.05))
+    torch.testing.assert_close(changed[:, 0], changed[:, 1])
+    assert (changed - images).abs().max() > 0.05
