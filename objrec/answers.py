@@ -64,6 +64,11 @@ class Answers:
         right = self.right.any(dim=2, keepdim=True).expand_as(self.right)
         return Answers(right, torch.zeros_like(right))
 
+    def pose_only(self) -> Answers:
+        """Return the finer question: the right poses against the wrong ones of their category."""
+        others = ~self.right.any(dim=2, keepdim=True)
+        return Answers(self.right, self.forbidden | others)
+
 
 def answer_set(
     labels: torch.Tensor,
@@ -86,7 +91,9 @@ def answer_set(
         ValueError: A label is not in [0, K).
     """
     settings = settings or AnswerSettings()
-    if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < categories):
+    # On a GPU the check would wait for the device in every step; `one_hot` checks there.
+    on_cpu = labels.device.type == "cpu" and len(labels) > 0
+    if on_cpu and not (int(labels.min()) >= 0 and int(labels.max()) < categories):
         raise ValueError(f"labels must lie in [0, {categories})")
     distance = grid_distance(poses, grid)
     agrees = distance <= settings.tolerance + _ROUNDING

@@ -220,7 +220,9 @@ class Loss:
         if energies.shape != answers.right.shape:
             got, wanted = tuple(answers.right.shape), tuple(energies.shape)
             raise ValueError(f"answers {got} do not fit energies {wanted}")
-        if not bool(answers.right.flatten(1).any(dim=1).all()):
+        # On a GPU this would wait for the device at every step; a loss of inf shows it there.
+        on_cpu = answers.right.device.type == "cpu"
+        if on_cpu and not bool(answers.right.flatten(1).any(dim=1).all()):
             raise ValueError("every sample needs at least one right answer")
         if self.kind == "likelihood":
             return self.function(energies, answers, settings)
@@ -276,17 +278,20 @@ class LossSettings(Settings):
         1.0, "square-exp: weight of the term that raises wrong energies", minimum=0.0
     )
     category_weight: float = option(
-        1.0, "weight of the same loss with every pose of the category right", minimum=0.0
+        0.0, "weight of the same loss with every pose of the category right", minimum=0.0
+    )
+    pose_weight: float = option(
+        1.0, "weight of the same loss among the poses of the right category alone", minimum=0.0
     )
 
 
 def loss_terms(energies: Tensor, answers: Answers, settings: LossSettings) -> dict[str, Tensor]:
-    """Return the loss over (category, pose), and the weighted loss over the category alone.
+    """Return the loss over (category, pose), and the weighted losses over either alone.
 
     Args:
         energies: (B, K, P) finite energies.
         answers: Their parts; at least one right answer a sample.
-        settings: The loss, its constants and the weight of the second term.
+        settings: The loss, its constants and the weights of the other terms.
 
     Returns:
         Name of the term → (B,) finite; a term of weight 0 is left out.
@@ -299,6 +304,9 @@ def loss_terms(energies: Tensor, answers: Answers, settings: LossSettings) -> di
     if settings.category_weight:
         category = loss(energies, answers.category_only(), settings)
         terms["category"] = settings.category_weight * category
+    if settings.pose_weight:
+        pose = loss(energies, answers.pose_only(), settings)
+        terms["pose"] = settings.pose_weight * pose
     return terms
 
 

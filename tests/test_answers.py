@@ -184,6 +184,14 @@ def test_category_only_asks_the_coarser_question():
     assert torch.equal(coarse.wrong, ~coarse.right) and not coarse.forbidden.any()
 
 
+def test_pose_only_asks_among_the_poses_of_the_right_category():
+    answers = answer_set(torch.tensor([2, 0]), random_poses(2, 1, missing=0), IRREGULAR.grid(), 3)
+    alone = answers.pose_only()
+    assert torch.equal(alone.right, answers.right)
+    own = answers.right.any(2, keepdim=True)
+    assert torch.equal(alone.wrong, answers.wrong & own) and alone.wrong.any()
+
+
 def test_an_empty_batch_has_empty_answers():
     empty = torch.zeros(0, dtype=torch.long)
     answers = answer_set(empty, torch.zeros(0, len(AXES)), FRONT_ONLY.grid(), 2)

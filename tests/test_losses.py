@@ -381,19 +381,40 @@ def test_small_losses_survive_float32():
 @pytest.mark.parametrize("name", LOSSES)
 def test_total_adds_the_weighted_category_loss(name):
     energies, answers = random_case(10)
-    settings = LossSettings(loss=name, category_weight=0.25)
+    settings = LossSettings(loss=name, category_weight=0.25, pose_weight=0.0)
     right = answers.right.any(2, keepdim=True).expand_as(answers.right)
     coarse = scalar_loss(name, energies, Answers(right, torch.zeros_like(right)), settings)
     fine = scalar_loss(name, energies, answers, settings)
     torch.testing.assert_close(total_loss(energies, answers, settings), fine + 0.25 * coarse)
 
 
-def test_a_weight_of_zero_leaves_the_category_loss_out():
+@pytest.mark.parametrize("name", LOSSES)
+def test_total_adds_the_weighted_pose_loss(name):
+    energies, answers = random_case(12)
+    settings = LossSettings(loss=name, category_weight=0.0, pose_weight=0.5)
+    own = answers.right.any(2, keepdim=True).expand_as(answers.right)
+    asked = (answers.wrong & own).flatten(1).any(1)  # others have no wrong pose to tell from
+    energies, own = energies[asked], own[asked]
+    answers = Answers(answers.right[asked], answers.forbidden[asked])
+    alone = scalar_loss(name, energies, Answers(answers.right, answers.forbidden | ~own), settings)
+    both = scalar_loss(name, energies, answers, settings)
+    torch.testing.assert_close(total_loss(energies, answers, settings), both + 0.5 * alone)
+
+
+def test_without_a_labelled_pose_the_pose_loss_is_nothing():
+    energies, answers = random_case(13)
+    answers = answers.category_only()
+    settings = LossSettings(category_weight=0.0, pose_weight=3.0)
+    wanted = LOSSES["log"](energies, answers, settings)
+    torch.testing.assert_close(total_loss(energies, answers, settings), wanted)
+
+
+def test_weights_of_zero_leave_the_other_losses_out():
     energies, answers = random_case(11)
     energies.requires_grad_()
-    settings = LossSettings(category_weight=0.0)
+    settings = LossSettings(category_weight=0.0, pose_weight=0.0)
     loss = total_loss(energies, answers, settings)
     torch.testing.assert_close(loss, LOSSES["log"](energies, answers, settings))
     (gradient,) = torch.autograd.grad(loss.sum(), energies)
     assert (gradient[answers.forbidden] == 0).all()
-    assert dataclasses.replace(settings, category_weight=1.0) == LossSettings()
+    assert dataclasses.replace(settings, pose_weight=1.0) == LossSettings()

@@ -44,7 +44,7 @@ def fresh(
     **settings,
 ) -> SavedModel:
     """Make an untrained model of two categories."""
-    model = ModelSettings(**{"channels": 8, "volume_channels": 4, **settings})
+    model = ModelSettings(**{"features": "small", "channels": 8, "volume_channels": 4, **settings})
     preprocessing = Preprocessing(size=128 if "resnet" in model.features else 48, mean=0.4)
     network = build_network(
         kind, ("cat", "dög"), SPACE, preprocessing, model, background=bool(background)

@@ -55,7 +55,8 @@ class CosineDistance(ScaledDistance):
             (B, Q) in [0, 2 s].
         """
         g, r = _unit(features.flatten(1)), _unit(maps.flatten(1))
-        return self.scale() * (1 - g @ r.T)
+        # Under autocast the product comes in half precision, which energies near 10 cannot be.
+        return self.scale() * (1 - (g @ r.T).to(g.dtype))
 
     def paired(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
@@ -89,7 +90,9 @@ class SquaredDistance(ScaledDistance):
         counted, missing = _counted(w)
         left = torch.cat([g.square(), g], dim=1)
         right = torch.cat([w + missing[:, None], -2 * w * r], dim=1)
-        total = left @ right.T + (w * r.square()).sum(1)
+        # Large terms cancel here: never in half precision.
+        with torch.autocast(features.device.type, enabled=False):
+            total = left @ right.T + (w * r.square()).sum(1)
         return self.scale() * total.clamp(min=0) / counted
 
     def paired(
@@ -100,6 +103,65 @@ class SquaredDistance(ScaledDistance):
         counted, missing = _counted(w)
         total = (w * (g - maps.flatten(1)).square()).sum(1) + missing * g.square().sum(1)
         return self.scale() * total / counted
+
+
+class LocalDistance(ScaledDistance):
+    """s times a weighted mean of what cells mismatch, each saturated: t (1 - exp(-d / t)).
+
+    d = 1 - cosine of a cell's feature vector and the reference's there. A cell weighs as much as
+    the reference is long there, so a reference says which cells are its object, and what covers
+    some of them costs no more than the saturated mismatch (Black and Rangarajan, "On the
+    Unification of Line Processes, Outlier Rejection, and Robust Statistics", IJCV 1996). Cells
+    that a warp leaves bare weigh as much as the others do on average, and fit as an empty one.
+
+    Args:
+        scale: Start of s.
+        cap: The largest it may become.
+        saturation: t.
+    """
+
+    def __init__(self, scale: float = 10.0, cap: float = 20.0, saturation: float = 0.5) -> None:
+        super().__init__(scale, cap)
+        self.saturation = saturation
+
+    def forward(
+        self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the distances of all pairs, (B, Q) in [0, s t].
+
+        Args:
+            features: (B, C, h, w).
+            maps: (Q, C, h, w).
+            coverage: (Q, 1, h, w), weights in [0, 1].
+        """
+        g, r = _unit(features.flatten(2)), maps.flatten(2)
+        cosine = torch.einsum("bcl,qcl->bql", g, _unit(r)).to(g.dtype)
+        return self._mean(cosine, _length(r), coverage.flatten(1))
+
+    def paired(
+        self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
+    ) -> torch.Tensor:
+        """Return (N,): the distance of the i-th feature map to the i-th reference."""
+        g, r = _unit(features.flatten(2)), maps.flatten(2)
+        return self._mean((g * _unit(r)).sum(1), _length(r), coverage.flatten(1))
+
+    def _mean(
+        self, cosine: torch.Tensor, weights: torch.Tensor, covered: torch.Tensor
+    ) -> torch.Tensor:
+        """(..., cells) → (...): the weighted mean of the saturated mismatches."""
+        share = covered.mean(-1).clamp(min=1 / covered.shape[-1])
+        bare = weights.sum(-1) * (1 - share) / share
+        saturated = self._saturated((1 - cosine).clamp(min=0))
+        empty = self._saturated(torch.ones_like(share))
+        total = (weights * saturated).sum(-1) + bare * empty
+        return self.scale() * total / (weights.sum(-1) + bare)
+
+    def _saturated(self, mismatch: torch.Tensor) -> torch.Tensor:
+        return -self.saturation * torch.expm1(-mismatch / self.saturation)
+
+
+def _length(vectors: torch.Tensor) -> torch.Tensor:
+    return (vectors.square().sum(1) + 1e-8).sqrt()
 
 
 def _counted(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,4 +176,8 @@ def _unit(vectors: torch.Tensor) -> torch.Tensor:
     return vectors * torch.rsqrt(vectors.square().sum(1, keepdim=True) + 1e-8)
 
 
-DISTANCES: dict[str, type[ScaledDistance]] = {"cosine": CosineDistance, "squared": SquaredDistance}
+DISTANCES: dict[str, type[ScaledDistance]] = {
+    "cosine": CosineDistance,
+    "squared": SquaredDistance,
+    "local": LocalDistance,
+}

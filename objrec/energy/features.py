@@ -23,12 +23,28 @@ class Size:
 
 SIZES: dict[str, Size] = {
     "small": Size(48, ((5, 2, 32), (3, 2, 64), (3, 1, 64), (3, 2, 96), (3, 1, 96))),
+    "medium": Size(64, ((5, 2, 32), (3, 2, 64), (3, 1, 64), (3, 2, 96), (3, 1, 96))),
+    "fine": Size(96, ((5, 2, 24), (3, 2, 48), (3, 2, 64), (3, 1, 64), (3, 2, 96), (3, 1, 96))),
     "large": Size(64, ((5, 2, 48), (3, 2, 96), (3, 1, 96), (3, 2, 160), (3, 1, 160), (3, 1, 160))),
 }
-BACKBONES = ("efficientnet-lite0", "resnet18", "mobilenet-v3-small", "efficientnet-b0")
+DEFAULT = "medium"
+BACKBONES = (
+    "efficientnet-lite0",
+    "efficientnet-lite2",
+    "resnet18",
+    "mobilenet-v3-small",
+    "efficientnet-b0",
+)
 EXTRACTORS = (*SIZES, *BACKBONES)
 BACKBONE_IMAGE = 128
 ADAPTER_WIDTH = 128
+
+
+def installed_backbone() -> str | None:
+    """Return the first backbone whose weights are at hand without a download, if any."""
+    from objrec.energy.pretrained import installed  # imports nothing heavy, but reads folders
+
+    return next((name for name in BACKBONES if installed(name)), None)
 
 
 class Extractor(nn.Module):
@@ -54,13 +70,18 @@ class Extractor(nn.Module):
         return self.head(self.stem(images))
 
 
-def image_size(name: str) -> int:
-    """Return the side in pixels of the images that an extractor takes."""
-    return SIZES[name].image if name in SIZES else BACKBONE_IMAGE
+def image_size(name: str, side: int | None = None) -> int:
+    """Return the side in pixels of the images that an extractor takes: its own, unless given."""
+    return side or (SIZES[name].image if name in SIZES else BACKBONE_IMAGE)
 
 
 def build_extractor(
-    name: str, cameras: int, colour: bool, channels: int, weights: str | None = None
+    name: str,
+    cameras: int,
+    colour: bool,
+    channels: int,
+    weights: str | None = None,
+    image_side: int | None = None,
 ) -> Extractor:
     """Build an extractor by name.
 
@@ -70,6 +91,7 @@ def build_extractor(
         colour: Whether images have three channels; otherwise one.
         channels: C of the feature map.
         weights: For backbones, a local weights file; None: the installed or cached one.
+        image_side: H = W of the images; None: the extractor's own.
 
     Raises:
         ModelError: A backbone's weights are not to be had; the message says what to install.
@@ -77,7 +99,7 @@ def build_extractor(
     if name in SIZES:
         size = SIZES[name]
         head = _convolutions(cameras * (3 if colour else 1), size.layers, channels)
-        side = size.image
+        side = image_size(name, image_side)
         for _, stride, _ in size.layers:
             side = -(-side // stride)
         return Extractor(nn.Flatten(1, 2), head, side, channels, frozen=False)
@@ -85,7 +107,8 @@ def build_extractor(
 
     backbone = load_backbone(name, weights)
     with torch.no_grad():
-        probe = backbone(torch.zeros(1, cameras, 3, BACKBONE_IMAGE, BACKBONE_IMAGE))
+        pixels = image_size(name, image_side)
+        probe = backbone(torch.zeros(1, cameras, 3, pixels, pixels))
     return Extractor(
         backbone, _adapter(probe.shape[1], channels), probe.shape[-1], channels, frozen=True
     )

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from objrec.energy.distance import DISTANCES
+from objrec.energy.distance import DISTANCES, LocalDistance, ScaledDistance
 from objrec.energy.energies import Energies, Hypotheses
 from objrec.energy.network import Network
 from objrec.energy.references import PlanarReferences, VolumeReferences, Warped
@@ -35,7 +35,7 @@ class EnergyModel(Network):
         self.references = _build_references(
             len(self.categories), self.space, self.extractor.side, settings
         )
-        self.distance = DISTANCES[settings.distance](settings.scale, settings.scale_cap)
+        self.distance = _build_distance(settings)
         if self.background:
             self.nothing = nn.Parameter(torch.tensor(_NOTHING))
 
@@ -157,6 +157,12 @@ class EnergyModel(Network):
         repeated = features.repeat_interleave(m, dim=0)
         coverage = coverage.repeat_interleave(m, dim=0)
         return maps, self.distance.paired(repeated, maps.flatten(0, 1), coverage).view(-1, m)
+
+
+def _build_distance(settings: ModelSettings) -> ScaledDistance:
+    kind = DISTANCES[settings.distance]
+    extra = {"saturation": settings.saturation} if kind is LocalDistance else {}
+    return kind(settings.scale, settings.scale_cap, **extra)
 
 
 def _build_references(

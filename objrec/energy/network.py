@@ -34,7 +34,12 @@ class Network(nn.Module):
         self.categories, self.space = tuple(categories), space
         self.background = background
         self.extractor = build_extractor(
-            settings.features, cameras, colour, settings.channels, settings.weights
+            settings.extractor,
+            cameras,
+            colour,
+            settings.channels,
+            settings.weights,
+            settings.image_side,
         )
         self.build(settings)
 

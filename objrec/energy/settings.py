@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from objrec.energy.distance import DISTANCES
-from objrec.energy.features import EXTRACTORS
+from objrec.energy.features import DEFAULT, EXTRACTORS
 from objrec.errors import SettingsError
 from objrec.options import Settings, option
 
@@ -16,8 +16,17 @@ REFERENCES = ("volume", "planar")
 class ModelSettings(Settings):
     """What the network is made of."""
 
-    features: str = option(
-        "small", "feature extractor: own convnets, or frozen ImageNet backbones", choices=EXTRACTORS
+    features: str | None = option(
+        None,
+        "feature extractor: own convnets, or frozen ImageNet backbones; auto: a backbone for "
+        f"colour images where its weights are installed, else {DEFAULT}, or small for tiny images",
+        choices=EXTRACTORS,
+    )
+    image_side: int | None = option(
+        None,
+        "side in pixels of the images that the extractor sees; auto: its own",
+        minimum=16,
+        maximum=1024,
     )
     channels: int = option(48, "channels of the feature map", minimum=1, maximum=4096)
     references: str = option(
@@ -35,9 +44,19 @@ class ModelSettings(Settings):
     distance: str = option(
         "cosine", "distance between feature map and warped reference", choices=tuple(DISTANCES)
     )
+    saturation: float = option(
+        0.5,
+        "local distance: a cell's mismatch d counts as this x (1 - exp(-d / this))",
+        minimum=0.01,
+    )
     scale: float = option(10.0, "starting scale of the distance", minimum=0.01)
     scale_cap: float = option(20.0, "largest scale the distance may learn", minimum=0.01)
     weights: str | None = option(None, "local weights file of a frozen backbone")
+
+    @property
+    def extractor(self) -> str:
+        """The name of the extractor; where none was chosen, that trained from scratch."""
+        return self.features or DEFAULT
 
     def check(self) -> None:
         """Refuse a starting scale that its cap would hold fixed for good."""

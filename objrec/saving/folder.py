@@ -191,17 +191,18 @@ def load_model(folder: Path) -> SavedModel:
     except SettingsError as error:
         message = str(error)
         raise ModelError(message if place in message else f"{place}: {message}") from error
-    if preprocessing.size != image_size(settings.features):
+    side = image_size(settings.extractor, settings.image_side)
+    if preprocessing.size != side:
         raise ModelError(
-            f"{place}: preprocessing.size is {preprocessing.size}, but {settings.features} takes "
-            f"images of side {image_size(settings.features)}; train anew"
+            f"{place}: preprocessing.size is {preprocessing.size}, but {settings.extractor} takes "
+            f"images of side {side}; train anew"
         )
     stored = config["calibration"]
     calibration = None if stored is None else Calibration.from_json(stored, place)
     _load_weights(network, folder / WEIGHTS)
     if network.extractor.frozen and _fingerprint(network.extractor.stem) != config["backbone"]:
         raise ModelError(
-            f"{place}: trained on other {settings.features} weights than those installed here; "
+            f"{place}: trained on other {settings.extractor} weights than those installed here; "
             "install the same ones or train anew"
         )
     network.eval()

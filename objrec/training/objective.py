@@ -53,11 +53,10 @@ class EnergyObjective:
             labels: (B,).
             poses: (B, A) stored units, NaN where not observed.
         """
-        # Under mixed precision warps and the comparison are in half precision, all else is not.
         warped = self.model.warp(self.operators)
-        warped = replace(warped, maps=warped.maps.float())
+        # Under mixed precision the warps' products were in half precision, what follows is not.
+        warped = replace(warped, maps=warped.maps.to(features.dtype))
         energies = self.model.energies(features, warped)
-        energies = replace(energies, values=energies.values.float())
         values, lowest = energies.values, energies.per_category()
         if energies.nothing is not None:
             values = with_nothing(values, energies.nothing)

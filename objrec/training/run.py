@@ -17,7 +17,7 @@ from torch import nn
 from objrec.datasets import Dataset, hold_out_objects
 from objrec.datasets.frame import LATENT, OBSERVED, PoseFrame
 from objrec.energy.features import SIZES, image_size
-from objrec.errors import SettingsError
+from objrec.errors import DataError, SettingsError
 from objrec.evaluation.hardware import describe_hardware
 from objrec.pose import INDEX
 from objrec.recognizer import Recognizer, choose_device
@@ -95,8 +95,9 @@ def train(
     Example:
         ``for report in train(open_dataset("data/toys"), "out/toys"): print(report)``
     """
-    run = _Run(settings or Recipe(), choose_device(device), on_batch or _silent, keep_every)
     out, dataset = Path(out), dataset.with_present_categories()
+    recipe = (settings or Recipe()).settled(dataset.colour, _side(dataset))
+    run = _Run(recipe, choose_device(device), on_batch or _silent, keep_every)
     if resume and (out / CONFIG).is_file():
         _tidy(out)  # in case it was killed in its very last step
         return
@@ -114,6 +115,16 @@ def train(
     answers = yield from _held_out(run, dataset, out, splits)
     yield from run.fit(job, dataset, answers, validation)
     _tidy(out)
+
+
+def _side(dataset: Dataset) -> int | None:
+    """Return the longer side in pixels of the first image of a few that can be read."""
+    for index in range(min(8, len(dataset))):
+        try:
+            return max(dataset[index].images.shape[1:3])
+        except DataError:
+            continue
+    return None
 
 
 def _silent(done: int, total: int) -> None:
@@ -199,10 +210,9 @@ class _Run:
             ModelError: A backbone's weights are not to be had.
         """
         recipe = self.recipe
-        features = recipe.model.features
-        data = load_training_data(
-            dataset, recipe, image_size(features), features in SIZES, self.on_batch
-        )
+        features = recipe.model.extractor
+        side = image_size(features, recipe.model.image_side)
+        data = load_training_data(dataset, recipe, side, features in SIZES, self.on_batch)
         # Heads cannot learn what is not labelled, as planar views cannot: no latent view axes.
         references = recipe.model.references if recipe.kind == "energy" else "planar"
         poses = data.poses.numpy().astype(float)

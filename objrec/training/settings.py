@@ -8,6 +8,7 @@ from typing import Any
 from objrec.answers import AnswerSettings
 from objrec.datasets.frame import KINDS as LABEL_KINDS
 from objrec.datasets.frame import PoseFrame
+from objrec.energy.features import DEFAULT, SIZES, installed_backbone
 from objrec.energy.settings import ModelSettings
 from objrec.errors import SettingsError
 from objrec.losses import LossSettings
@@ -43,7 +44,9 @@ class TrainingSettings(Settings):
     cached_copies: int = option(
         8, "augmented copies whose frozen features are kept (frozen backbones only)", minimum=1
     )
-    amp: bool = option(True, "mixed precision (bfloat16 features) on a GPU")
+    amp: bool = option(
+        True, "mixed precision (bfloat16 products) on a GPU, or a CPU that has them in hardware"
+    )
     seed: int = option(0, "seed of the weights, the order and the augmentation", minimum=0)
 
     def averaging_decay(self, steps: int) -> float:
@@ -120,6 +123,15 @@ class AugmentationSettings(Settings):
     )
     augment_scale: float = option(0.12, "scale by up to e^this", minimum=0.0, maximum=2.0)
     augment_roll: float = option(6.0, "turn in the plane by up to this many degrees", minimum=0.0)
+    augment_aspect: float = option(
+        0.15, "stretch one way and squeeze the other by up to e^this", minimum=0.0, maximum=1.0
+    )
+    augment_elastic: float = option(
+        0.02,
+        "bend shapes: smooth random displacements of up to about this share of the side",
+        minimum=0.0,
+        maximum=0.2,
+    )
     augment_light: float = option(0.4, "gamma and contrast by up to e^this", minimum=0.0)
     augment_brightness: float = option(0.15, "brightness by up to this", minimum=0.0, maximum=1.0)
     augment_blur: float = option(0.8, "blur a third of the images by up to this sigma", minimum=0.0)
@@ -148,6 +160,23 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise SettingsError(f"settings: kind '{self.kind}' is none of {', '.join(KINDS)}")
+
+    def settled(self, colour: bool, side: int | None = None) -> Recipe:
+        """Return the recipe for a set, with the feature extractor chosen if it was left open.
+
+        Photographs are seen best through features trained on many; where their weights are
+        installed they are taken for colour images.
+
+        Args:
+            colour: Whether the set's images have colours.
+            side: Their longer side in pixels, if known: an extractor for larger ones would only
+                cost time.
+        """
+        if self.model.features is not None:
+            return self
+        backbone = installed_backbone() if colour and self.model.weights is None else None
+        tiny = side is not None and side <= SIZES["small"].image
+        return self.replaced(features=backbone or ("small" if tiny else DEFAULT))
 
     def to_json(self) -> dict[str, Any]:
         """Return all settings as plain values, one object a part."""

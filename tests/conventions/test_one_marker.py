@@ -98,7 +98,9 @@ HALF_A_STEP = 10.0
 @pytest.fixture(scope="module")
 def model():
     """A model whose two categories are the marker and its mirror image, seen through."""
-    model = EnergyModel(("marker", "mirrored"), SPACE, 1, False, ModelSettings(channels=3))
+    model = EnergyModel(
+        ("marker", "mirrored"), SPACE, 1, False, ModelSettings(features="small", channels=3)
+    )
     references = VolumeReferences(2, 1, 3, SIDE, 3, SIDE)
     references.volumes.data = torch.stack([as_volume(MARKER), as_volume(MIRRORED)])[:, None]
     through = torch.eye(3)[:, :, None].expand(-1, -1, SIDE).reshape(3, 3 * SIDE)
@@ -163,7 +165,8 @@ def test_search_answers_the_pose_and_the_hand_of_what_was_drawn(model, warped, c
         assert AXIS[name].difference(answered, true).abs().max() < HALF_A_STEP
 
 
-STILL = {f"augment_{name}": 0.0 for name in ("light", "brightness", "blur", "noise", "erase")}
+_STILL = ("light", "brightness", "blur", "noise", "erase", "aspect", "elastic")
+STILL = {f"augment_{name}": 0.0 for name in _STILL}
 
 
 def augmented(points, poses, front=None, **settings):

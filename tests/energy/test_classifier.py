@@ -13,7 +13,7 @@ SPACE = PoseSpace({"azimuth": (0.0, 90.0, 180.0, 270.0), "elevation": (30.0, 60.
 
 def classifier_of(space=SPACE):
     torch.manual_seed(0)
-    return Classifier(NAMES, space, 1, False, ModelSettings(channels=4)).eval()
+    return Classifier(NAMES, space, 1, False, ModelSettings(features="small", channels=4)).eval()
 
 
 @pytest.fixture

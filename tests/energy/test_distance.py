@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from objrec.energy.distance import DISTANCES, MIN_COVERED_SHARE, CosineDistance, SquaredDistance
+from objrec.energy.distance import (
+    DISTANCES,
+    MIN_COVERED_SHARE,
+    CosineDistance,
+    LocalDistance,
+    SquaredDistance,
+)
 from objrec.pose import AXES, INDEX
 from objrec.warping import warp_maps
 
@@ -45,7 +51,25 @@ def squared_by_loop(g, r, coverage, scale):
     return scale * (total + missing * mean_square) / (covered + missing)
 
 
-LOOPS = {"cosine": cosine_by_loop, "squared": squared_by_loop}
+def local_by_loop(g, r, coverage, scale, saturation=0.5):
+    channels, h, w = g.shape
+    total = weights = 0.0
+    for i in range(h):
+        for j in range(w):
+            a = [float(g[c, i, j]) for c in range(channels)]
+            b = [float(r[c, i, j]) for c in range(channels)]
+            long = math.sqrt(sum(x * x for x in b) + 1e-8)
+            both = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(x * x for x in b))
+            cosine = sum(x * y for x, y in zip(a, b, strict=True)) / both if both else 0
+            total += long * saturation * (1 - math.exp(-(1 - cosine) / saturation))
+            weights += long
+    share = max(float(coverage.mean()), 1 / (h * w))
+    bare = weights * (1 - share) / share
+    empty = saturation * (1 - math.exp(-1 / saturation))
+    return scale * (total + bare * empty) / (weights + bare)
+
+
+LOOPS = {"cosine": cosine_by_loop, "squared": squared_by_loop, "local": local_by_loop}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,6 +118,13 @@ def test_cosine_ignores_lengths_and_spans_0_to_twice_the_scale():
     opposite = distance.paired(features, -0.1 * features, ones)
     torch.testing.assert_close(same, torch.zeros(2).double(), atol=1e-6, rtol=0)
     torch.testing.assert_close(opposite, torch.full((2,), 14.0).double(), atol=1e-4, rtol=0)
+
+
+def test_local_pays_no_more_for_a_hidden_cell_than_its_saturation():
+    features, maps, ones = (torch.ones(1, 3, 4, 4).double() for _ in range(3))
+    features[:, :, 1, 2] = torch.tensor([1.0, -1.0, 0.0])
+    value = LocalDistance(3.0).double().paired(features, maps, ones[:, :1])
+    assert 0 < value.item() < 3.0 * 0.5 / 16 + 1e-9
 
 
 def test_squared_looks_only_where_the_reference_covers():

@@ -45,6 +45,19 @@ def test_the_small_size_is_the_measured_one():
     assert sum(p.numel() for p in extractor.parameters()) == wanted
 
 
+def test_medium_is_small_on_larger_images():
+    small, medium = (build_extractor(name, 2, False, 48) for name in ("small", "medium"))
+    assert (image_size("medium"), medium.side) == (64, 8)
+    shapes = [[p.shape for p in e.parameters()] for e in (small, medium)]
+    assert shapes[0] == shapes[1]
+
+
+def test_a_given_image_side_replaces_the_extractors_own():
+    extractor = build_extractor("small", 1, False, 5, image_side=80).eval()
+    assert (image_size("small", 80), extractor.side) == (80, 10)
+    assert extractor(torch.rand(1, 1, 1, 80, 80)).shape == (1, 5, 10, 10)
+
+
 @sizes
 def test_stem_then_head_is_the_whole(name):
     extractor = build_extractor(name, 2, False, 5).eval()

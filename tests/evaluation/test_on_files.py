@@ -35,7 +35,7 @@ def recognizer():
     def make(kind, categories=("car", "cup", "van")):
         torch.manual_seed(0)
         space = PoseSpace({"azimuth": tuple(np.arange(0, 360, 40.0)), "elevation": (20.0, 40.0)})
-        preprocessing, settings = Preprocessing(), ModelSettings()
+        preprocessing, settings = Preprocessing(), ModelSettings(features="small")
         network = build_network(kind, categories, space, preprocessing, settings)
         return Recognizer(SavedModel(kind, network, settings, preprocessing, None, {}), "cpu")
 

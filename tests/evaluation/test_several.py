@@ -37,7 +37,7 @@ def dataset(photos):
 
 def recognizer_of(kind: str = "energy", names=("cross", "box"), **settings) -> Recognizer:
     torch.manual_seed(1)
-    settings = ModelSettings(channels=8, volume_channels=4, **settings)
+    settings = ModelSettings(features="small", channels=8, volume_channels=4, **settings)
     space, preprocessing = PoseSpace({"azimuth": range(0, 360, 30)}), Preprocessing()
     network = build_network(kind, names, space, preprocessing, settings)
     calibration = Calibration(BETA, 9.5, 0.05, 0.1, 3, 9)

@@ -30,7 +30,7 @@ def shipped() -> SavedModel:
 def fresh(kind: str = "energy", **settings) -> SavedModel:
     """Make an untrained model of two categories."""
     torch.manual_seed(0)
-    model = ModelSettings(**{"channels": 8, "volume_channels": 4, **settings})
+    model = ModelSettings(**{"features": "small", "channels": 8, "volume_channels": 4, **settings})
     preprocessing = Preprocessing(size=48)
     network = build_network(kind, ("cat", "dog"), SPACE, preprocessing, model)
     return SavedModel(kind, network.eval(), model, preprocessing, None, {"facts": {}})
@@ -102,7 +102,7 @@ def test_repeats_itself_and_counts_its_views():
 def test_several_references_a_category_and_in_plane_axes():
     torch.manual_seed(0)
     space = PoseSpace({"azimuth": (0.0, 120.0, 240.0), "roll": (-10.0, 0.0, 10.0)})
-    model = ModelSettings(channels=8, volume_channels=4, models_per_category=2)
+    model = ModelSettings(features="small", channels=8, volume_channels=4, models_per_category=2)
     preprocessing = Preprocessing(size=48)
     network = build_network("energy", ("cat", "dog"), space, preprocessing, model).eval()
     saved = SavedModel("energy", network, model, preprocessing, None, {"facts": {}})

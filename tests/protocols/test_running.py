@@ -13,7 +13,7 @@ from objrec.protocols.session import MODELS, RESULT
 from objrec.recognizer import Recognizer
 
 QUICK = {"seeds": (0,), "models": ("energy", "cnn"), "epochs": 2, "keep_every": 1, "step": 90.0}
-SMALL = ModelSettings(channels=12, volume_channels=4)
+SMALL = ModelSettings(features="small", channels=12, volume_channels=4)
 
 
 @pytest.fixture

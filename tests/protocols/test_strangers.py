@@ -105,7 +105,7 @@ def test_the_interval_is_that_of_objects_drawn_with_all_their_images(parts, told
 def test_scores_of_a_model_are_those_of_its_answers(shapes, tmp_path):
     whole, test = open_dataset(shapes, "train"), open_dataset(shapes, "test")
     part = plan("unknown-category", whole, test, ProtocolSettings(leave_out=("disc",))).parts[0]
-    small = ModelSettings(channels=12, volume_channels=4)
+    small = ModelSettings(features="small", channels=12, volume_channels=4)
     for kind in ("energy", "cnn"):
         recipe = Recipe(kind=kind, model=small).replaced(epochs=1)
         list(train(part.trained_on(0), tmp_path / kind, recipe, device="cpu"))

@@ -31,7 +31,7 @@ def model(
 ) -> SavedModel:
     """Make an untrained model; what it answers is random, but always the same."""
     torch.manual_seed(0)
-    settings = ModelSettings(channels=8, volume_channels=4)
+    settings = ModelSettings(features="small", channels=8, volume_channels=4)
     preprocessing = Preprocessing(cameras=cameras, colour=colour)
     network = build_network(kind, ("box", "cross", "disc"), SPACE, preprocessing, settings)
     calibration = Calibration(BETA, THRESHOLD, 0.05, 0.1, 3, 9) if calibrated else None
@@ -398,7 +398,7 @@ def test_searching_finer_poses_finds_energies_no_higher(recognizer, files):
 def test_only_turnable_references_search_other_views():
     with pytest.raises(SettingsError, match="a model of kind 'cnn' searches no poses"):
         recognizer_of("cnn").searching(SPACE)
-    settings = ModelSettings(channels=8, references="planar")
+    settings = ModelSettings(features="small", channels=8, references="planar")
     network = build_network("energy", ("box", "cross"), SPACE, Preprocessing(), settings)
     planar = Recognizer(SavedModel("energy", network, settings, Preprocessing(), None, {}), "cpu")
     with pytest.raises(SettingsError, match="cannot be turned to other views"):

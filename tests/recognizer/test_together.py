@@ -24,7 +24,10 @@ BETA, THRESHOLD = 2.5, 9.5
 def recognizer_of(kind: str = "energy", background: tuple[str, ...] = ()) -> Recognizer:
     """Make an untrained model; what it answers is random, but always the same."""
     torch.manual_seed(0)
-    settings, preprocessing = ModelSettings(channels=8, volume_channels=4), Preprocessing()
+    settings, preprocessing = (
+        ModelSettings(features="small", channels=8, volume_channels=4),
+        Preprocessing(),
+    )
     names = ("box", "cross", "disc")
     network = build_network(
         kind, names, SPACE, preprocessing, settings, background=bool(background)

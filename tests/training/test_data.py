@@ -29,6 +29,7 @@ from objrec.training.data import (
 AZIMUTH, ROLL = INDEX["azimuth"], INDEX["roll"]
 STILL = AugmentationSettings(
     mirror=False, augment_shift=0.0, augment_scale=0.0, augment_roll=0.0, augment_light=0.0,
+    augment_aspect=0.0, augment_elastic=0.0,
     augment_brightness=0.0, augment_blur=0.0, augment_noise=0.0, augment_erase=0.0,
 )  # fmt: skip
 

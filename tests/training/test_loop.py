@@ -114,7 +114,8 @@ def test_a_process_killed_at_any_moment_ends_with_the_same_bits(toys, few, tmp_p
         "from objrec.training import Recipe, train\n"
         f"torch.set_num_threads({torch.get_num_threads()})\n"
         f"few = open_dataset({str(toys)!r}).subset(numpy.load({str(tmp_path / 'rows.npy')!r}))\n"
-        "recipe = Recipe().replaced(epochs=12, batch_size=12, azimuth_step=60.0, channels=12)\n"
+        "recipe = Recipe().replaced(features='small', epochs=12, batch_size=12)\n"
+        "recipe = recipe.replaced(azimuth_step=60.0, channels=12)\n"
         f"for report in train(few, {str(tmp_path / 'killed')!r}, recipe):\n"
         "    print(report.epoch, flush=True)\n"
     )
@@ -238,13 +239,13 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_its_checkpoint(
     def spoilt(*arguments):
         terms = original(*arguments)
         calls.append(1)
-        return {**terms, "category": terms["category"] * (torch.nan if len(calls) == 5 else 1)}
+        return {**terms, "pose": terms["pose"] * (torch.nan if len(calls) == 5 else 1)}
 
     monkeypatch.setattr(objective, "loss_terms", spoilt)
     reports = train(few, tmp_path / "m", recipe())
     next(reports)
     good = (tmp_path / "m" / CHECKPOINT).read_bytes()
-    with pytest.raises(TrainingDiverged, match="epoch 2, batch 2: the category term is not finite"):
+    with pytest.raises(TrainingDiverged, match="epoch 2, batch 2: the pose term is not finite"):
         next(reports)
     assert (tmp_path / "m" / CHECKPOINT).read_bytes() == good
     assert names(tmp_path / "m") == [CHECKPOINT, "metrics.csv"]

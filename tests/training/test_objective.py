@@ -37,9 +37,11 @@ def features():
 @pytest.fixture
 def objective():
     torch.manual_seed(0)
-    settings = ModelSettings(channels=4, volume_channels=3, depth=3)
+    settings = ModelSettings(features="small", channels=4, volume_channels=3, depth=3)
     model = EnergyModel(NAMES, SPACE, 1, False, settings)
-    return EnergyObjective(model, LossSettings(), AnswerSettings(), model.operators())
+    return EnergyObjective(
+        model, LossSettings(category_weight=1.0), AnswerSettings(), model.operators()
+    )
 
 
 def part_of(label, pose, k, a, e):
@@ -78,15 +80,19 @@ def test_the_energy_loss_is_the_likelihood_over_answers_and_over_categories(obje
         others = [cell for cell in energies if cell[0] != LABELS[i]]
         wanted = loss_by_loop(energies, own, others)
         assert result.terms["category"][i].item() == pytest.approx(wanted, rel=1e-4)
+        wanted = loss_by_loop(energies, right, [cell for cell in wrong if cell[0] == LABELS[i]])
+        assert result.terms["pose"][i].item() == pytest.approx(wanted, rel=1e-4)
         assert result.predicted[i] == min(energies, key=energies.get)[0]
 
 
 def test_nothing_fits_is_one_more_answer_in_a_single_pose(features):
     torch.manual_seed(0)
-    settings = ModelSettings(channels=4, volume_channels=3, depth=3)
+    settings = ModelSettings(features="small", channels=4, volume_channels=3, depth=3)
     model = EnergyModel(NAMES, SPACE, 1, False, settings, background=True)
     operators = model.operators()
-    objective = EnergyObjective(model, LossSettings(), AnswerSettings(), operators)
+    objective = EnergyObjective(
+        model, LossSettings(category_weight=1.0), AnswerSettings(), operators
+    )
     labels, poses = torch.tensor([3, 0]), poses_of((float("nan"),) * 2, (300.0, 30.0))
     result = objective(features[:2], labels, poses)
     found = model.energies(features[:2], model.warp(operators))
@@ -134,7 +140,7 @@ def test_a_step_against_the_gradient_lowers_the_energy_loss(objective, features)
 @pytest.fixture
 def classifier():
     torch.manual_seed(0)
-    return Classifier(NAMES, SPACE, 1, False, ModelSettings(channels=4)).eval()
+    return Classifier(NAMES, SPACE, 1, False, ModelSettings(features="small", channels=4)).eval()
 
 
 def test_classifier_losses_are_negative_log_softmax_of_what_was_observed(classifier, features):
@@ -173,7 +179,9 @@ def test_unknown_labels_leave_finite_gradients_and_none_on_their_head(classifier
 
 
 def test_a_plain_classifier_has_one_term(features):
-    classifier = Classifier(NAMES, PoseSpace({}), 1, False, ModelSettings(channels=4)).eval()
+    classifier = Classifier(
+        NAMES, PoseSpace({}), 1, False, ModelSettings(features="small", channels=4)
+    ).eval()
     assert set(ClassifierObjective(classifier)(features, LABELS, POSES).terms) == {"category"}
 
 

@@ -44,7 +44,7 @@ def planted(missing=()):
         missing: Objects without azimuth labels.
     """
     torch.manual_seed(0)
-    settings = ModelSettings(channels=8, volume_channels=4)
+    settings = ModelSettings(features="small", channels=8, volume_channels=4)
     model = EnergyModel(("a", "b"), SPACE, 1, False, settings)
     model.references = VolumeReferences(2, 1, 4, SIDE, 8, SIDE)
     coarse = torch.randn(2, 4, 4, 4, 4)

@@ -73,3 +73,14 @@ def test_weights_are_averaged_over_a_share_of_the_steps(share, steps, window):
 def test_the_default_number_of_passes_makes_about_1400_steps(images, expected):
     assert TrainingSettings().epochs_for(images) == expected
     assert TrainingSettings(epochs=5).epochs_for(images) == 5
+
+
+def test_features_left_open_are_a_backbone_for_colours_where_one_is_installed(monkeypatch):
+    def chosen(colour, side=None, **changes):
+        return Recipe().replaced(**changes).settled(colour, side).model.features
+
+    monkeypatch.setattr("objrec.training.settings.installed_backbone", lambda: "resnet18")
+    assert (chosen(True), chosen(False)) == ("resnet18", "medium")
+    assert chosen(True, features="small") == "small"
+    monkeypatch.setattr("objrec.training.settings.installed_backbone", lambda: None)
+    assert [chosen(True, side) for side in (None, 49, 48)] == ["medium", "medium", "small"]

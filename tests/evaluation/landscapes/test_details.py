@@ -24,7 +24,9 @@ def recognizer_of(kind="energy", space=SPACE, names=("disc", "box", "cross"), **
     """Make an untrained model; what it answers is random, but always the same."""
     background = settings.pop("background", ())
     torch.manual_seed(0)
-    settings = ModelSettings(**{"channels": 8, "volume_channels": 4} | settings)
+    settings = ModelSettings(
+        **{"features": "small", "channels": 8, "volume_channels": 4} | settings
+    )
     network = build_network(
         kind, names, space, Preprocessing(), settings, background=bool(background)
     )

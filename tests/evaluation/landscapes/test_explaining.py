@@ -25,7 +25,9 @@ SPACE = PoseSpace({"azimuth": tuple(range(0, 360, 30)), "elevation": (20.0, 30.0
 def recognizer_of(kind="energy", space=SPACE, cameras=1, colour=False, **settings):
     """Make an untrained model; what it answers is random, but always the same."""
     torch.manual_seed(0)
-    settings = ModelSettings(**{"channels": 8, "volume_channels": 4} | settings)
+    settings = ModelSettings(
+        **{"features": "small", "channels": 8, "volume_channels": 4} | settings
+    )
     preprocessing = Preprocessing(cameras=cameras, colour=colour)
     network = build_network(kind, ("box", "cross", "disc"), space, preprocessing, settings)
     return Recognizer(SavedModel(kind, network, settings, preprocessing, None, {}), "cpu", "mine")

@@ -316,7 +316,7 @@ def test_the_result_is_plain():
 def test_the_neutral_amount_gives_what_plain_recognition_gives(kind):
     torch.manual_seed(0)
     space = PoseSpace({"azimuth": (0.0, 90.0, 180.0, 270.0), "roll": (-30.0, 0.0, 30.0)})
-    preprocessing, settings = Preprocessing(cameras=2), ModelSettings()
+    preprocessing, settings = Preprocessing(cameras=2), ModelSettings(features="small")
     network = build_network(kind, ("bright", "dim"), space, preprocessing, settings)
     model = Recognizer(SavedModel(kind, network, settings, preprocessing, None, {}), "cpu")
     dataset = dots(cameras=2)
