@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import demo_tables
+import quality_tables
 import report_tables
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +42,8 @@ def main() -> None:
 
 def with_tables(text: str) -> str:
     """Return the text with every marked table written anew."""
-    for name, table in (TABLES | report_tables.TABLES | demo_tables.TABLES).items():
+    others = report_tables.TABLES | demo_tables.TABLES | quality_tables.TABLES
+    for name, table in (TABLES | others).items():
         if f"<!-- table {name} -->" not in text:
             continue
         pattern = re.compile(rf"(<!-- table {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
@@ -143,7 +145,8 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "refinement": refinement_table,
     "pose-labels": pose_label_table,
 }
-PAGES = (README, *(ROOT / "docs" / f"{n}.md" for n in ("your-own-images", "report", "demos")))
+DOCS = ("your-own-images", "report", "demos", "quality")
+PAGES = (README, *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 
 
 def _read(name: str) -> list[dict[str, Any]]:
