@@ -24,7 +24,7 @@ Nothing here knows images, poses or networks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -277,12 +277,32 @@ class LossSettings(Settings):
     push: float = option(
         1.0, "square-exp: weight of the term that raises wrong energies", minimum=0.0
     )
-    category_weight: float = option(
-        0.0, "weight of the same loss with every pose of the category right", minimum=0.0
+    category_weight: float | None = option(
+        None,
+        "weight of the same loss with every pose of the category right; auto: 0, or 1 on a frozen "
+        "backbone",
+        minimum=0.0,
     )
-    pose_weight: float = option(
-        1.0, "weight of the same loss among the poses of the right category alone", minimum=0.0
+    pose_weight: float | None = option(
+        None,
+        "weight of the same loss among the poses of the right category alone; auto: 1, or 0 on a "
+        "frozen backbone",
+        minimum=0.0,
     )
+
+    def settled(self, frozen: bool) -> LossSettings:
+        """Return the settings with the weights that were left open.
+
+        Args:
+            frozen: Whether the features are a frozen backbone's; on folds of photographs those
+                did better with the category's weight, and own features with the pose's.
+        """
+        category, pose = (1.0, 0.0) if frozen else (0.0, 1.0)
+        return replace(
+            self,
+            category_weight=category if self.category_weight is None else self.category_weight,
+            pose_weight=pose if self.pose_weight is None else self.pose_weight,
+        )
 
 
 def loss_terms(energies: Tensor, answers: Answers, settings: LossSettings) -> dict[str, Tensor]:
@@ -291,7 +311,8 @@ def loss_terms(energies: Tensor, answers: Answers, settings: LossSettings) -> di
     Args:
         energies: (B, K, P) finite energies.
         answers: Their parts; at least one right answer a sample.
-        settings: The loss, its constants and the weights of the other terms.
+        settings: The loss, its constants and the weights of the other terms; those left open are
+            the ones for own features.
 
     Returns:
         Name of the term → (B,) finite; a term of weight 0 is left out.
@@ -299,7 +320,7 @@ def loss_terms(energies: Tensor, answers: Answers, settings: LossSettings) -> di
     Raises:
         ValueError: The shapes differ, or a sample has no right answer.
     """
-    loss = LOSSES[settings.loss]
+    settings, loss = settings.settled(frozen=False), LOSSES[settings.loss]
     terms = {"answer": loss(energies, answers, settings)}
     if settings.category_weight:
         category = loss(energies, answers.category_only(), settings)

@@ -47,6 +47,8 @@ HOMES = {
     "timm": ("energy/pretrained.py",),
     "torchvision": ("energy/pretrained.py",),
     "tensorboard": ("training/",),
+    "onnx": ("export/",),
+    "onnxruntime": ("export/",),
 }
 
 # These units are pure: they compute on what they are handed.

@@ -19,6 +19,7 @@ from objrec.cli.data import data
 from objrec.cli.demo import demo
 from objrec.cli.evaluate import evaluate
 from objrec.cli.explain import explain
+from objrec.cli.export import export
 from objrec.cli.groups import VerbGroup
 from objrec.cli.learn import learn
 from objrec.cli.protocol import protocol
@@ -63,6 +64,7 @@ for verb in (
     evaluate,
     report,
     explain,
+    export,
     protocol,
     data,
     render,

@@ -8,7 +8,7 @@ from typing import Any
 from objrec.answers import AnswerSettings
 from objrec.datasets.frame import KINDS as LABEL_KINDS
 from objrec.datasets.frame import PoseFrame
-from objrec.energy.features import DEFAULT, SIZES, installed_backbone
+from objrec.energy.features import BACKBONES, DEFAULT, SIZES, installed_backbone
 from objrec.energy.settings import ModelSettings
 from objrec.errors import SettingsError
 from objrec.losses import LossSettings
@@ -162,7 +162,7 @@ class Recipe:
             raise SettingsError(f"settings: kind '{self.kind}' is none of {', '.join(KINDS)}")
 
     def settled(self, colour: bool, side: int | None = None) -> Recipe:
-        """Return the recipe for a set, with the feature extractor chosen if it was left open.
+        """Return the recipe for a set, with what was left open and depends on it.
 
         Photographs are seen best through features trained on many; where their weights are
         installed they are taken for colour images.
@@ -172,11 +172,13 @@ class Recipe:
             side: Their longer side in pixels, if known: an extractor for larger ones would only
                 cost time.
         """
-        if self.model.features is not None:
-            return self
-        backbone = installed_backbone() if colour and self.model.weights is None else None
-        tiny = side is not None and side <= SIZES["small"].image
-        return self.replaced(features=backbone or ("small" if tiny else DEFAULT))
+        features = self.model.features
+        if features is None:
+            backbone = installed_backbone() if colour and self.model.weights is None else None
+            tiny = side is not None and side <= SIZES["small"].image
+            features = backbone or ("small" if tiny else DEFAULT)
+        model = replace(self.model, features=features)
+        return replace(self, model=model, loss=self.loss.settled(frozen=features in BACKBONES))
 
     def to_json(self) -> dict[str, Any]:
         """Return all settings as plain values, one object a part."""

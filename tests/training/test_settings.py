@@ -84,3 +84,12 @@ def test_features_left_open_are_a_backbone_for_colours_where_one_is_installed(mo
     assert chosen(True, features="small") == "small"
     monkeypatch.setattr("objrec.training.settings.installed_backbone", lambda: None)
     assert [chosen(True, side) for side in (None, 49, 48)] == ["medium", "medium", "small"]
+
+
+@pytest.mark.parametrize(("features", "wanted"), [("small", (0.0, 1.0)), ("resnet18", (1.0, 0.0))])
+def test_weights_left_open_are_those_of_the_features(features, wanted):
+    loss = Recipe().replaced(features=features).settled(False).loss
+    assert (loss.category_weight, loss.pose_weight) == wanted
+    given = Recipe().replaced(features=features, category_weight=0.5, pose_weight=0.25)
+    loss = given.settled(False).loss
+    assert (loss.category_weight, loss.pose_weight) == (0.5, 0.25)

@@ -216,7 +216,7 @@ def train(
     rate = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, plan.final, plan.updates)
     drawing = torch.Generator().manual_seed(seed)
     # One category only: the same loss over categories would have no wrong answer.
-    settings = replace(plan.loss, category_weight=0.0)
+    settings = replace(plan.loss, category_weight=0.0, pose_weight=0.0)
     for number in range(plan.updates):
         chosen = torch.randint(len(x), (BATCH,), generator=drawing)
         answers = answers_on(grid, y[chosen], plan.zone(number))
