@@ -98,7 +98,7 @@ def export(
     recognizer = Recognizer.load(model, device="cpu")
     samples = None if quantize is None else _samples(quantize)
     done = run(recognizer, out, format, size=size, calibration=samples)
-    print_table(["", "value"], _figures(done))
+    print_table(["exported", "value"], _figures(done))
     click.echo(f"file: {out}")
 
 

@@ -1,4 +1,4 @@
-"""Graphs as bytes of a file, and files as functions: ONNX by onnxruntime, or a torch.export archive.
+"""Graphs as the bytes of a file, and files as functions: ONNX, or a torch.export archive.
 
 The libraries of the extra ``export`` are imported here and in `quantizing` only, when needed.
 """
@@ -27,6 +27,7 @@ Answering = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 ARCHIVED = f"{KEY}.json"
 _OPSET = 18
+_ONNX_LIMIT = 2**31 - 2**24  # protobuf's, less what is not weights
 
 
 def library(name: str) -> ModuleType:
@@ -52,9 +53,15 @@ def onnx_bytes(graph: Graph, size: tuple[int, int] | None, description: dict[str
         description: From `described`.
 
     Raises:
-        SettingsError: A library is not installed.
+        SettingsError: A library is not installed, or the model is too large for one file.
     """
-    onnx, _ = library("onnx"), library("onnxscript")
+    onnx, *_ = map(library, ("onnx", "onnxscript", "onnxruntime"))
+    weight = sum(t.nbytes for t in (*graph.parameters(), *graph.buffers()))
+    if weight > _ONNX_LIMIT:
+        raise SettingsError(
+            f"--format: the references at all poses are {weight / 1e9:.1f} GB, and an ONNX file "
+            "holds 2; use torchexport"
+        )
     with _quiet():
         program = torch.onnx.export(
             graph,

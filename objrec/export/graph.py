@@ -5,6 +5,8 @@ It holds no state beside the model's, and knows neither files nor ONNX.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import nn
 
@@ -21,12 +23,13 @@ class Graph(nn.Module):
     """Images as files have them → everything that a recogniser says of them, but refined poses.
 
     Args:
-        recognizer: The model, on the CPU; its weights are shared, not copied.
+        recognizer: The model, on the CPU; its weights are copied.
     """
 
     def __init__(self, recognizer: Recognizer) -> None:
         super().__init__()
-        network, calibration = recognizer.network, recognizer.calibration
+        network, calibration = copy.deepcopy(recognizer.network), recognizer.calibration
+        network.requires_grad_(False)  # archives would ask for gradients where they are run
         self.preprocessing: Preprocessing = recognizer.preprocessing
         self.extractor = network.extractor
         kind = EnergyHead if isinstance(network, EnergyModel) else ClassifierHead
@@ -43,6 +46,12 @@ class Graph(nn.Module):
         pose = ("pose",) if self.axes else ()
         unknown = ("unknown",) if self.tells_unknown else ()
         return ("category", *pose, "energy", "energies", "probabilities", *unknown, "landscape")
+
+    @property
+    def frozen_layers(self) -> int:
+        """How many layers with weights a frozen backbone has; they come first."""
+        kinds = (nn.Conv2d, nn.Linear)
+        return sum(isinstance(module, kinds) for module in self.extractor.stem.modules())
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Recognise.

@@ -2,7 +2,8 @@
 
 Static quantisation by onnxruntime: the weights of convolutions and of the products with references
 become int8, a scale for each of their outputs; so do the numbers that flow between, in ranges that
-are measured on a few images. Resizing, softmax and the search for the best answer stay as they are.
+are measured on a few images. Resizing, softmax and the search for the best answer stay as they
+are, and so does a frozen backbone, whose features int8 spoils.
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ from objrec.export.graph import INPUT
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 
 
-def quantized(written: bytes, batches: Iterable[np.ndarray], description: str) -> bytes:
+def quantized(
+    written: bytes, batches: Iterable[np.ndarray], description: str, kept: int = 0
+) -> bytes:
     """Return an ONNX file with int8 weights.
 
     Args:
         written: The file with float weights.
         batches: Images such as the model will see, as its input takes them.
         description: The text of its metadata.
+        kept: How many layers, from the input on, keep float weights.
 
     Raises:
         SettingsError: A library is not installed.
@@ -46,7 +50,7 @@ def quantized(written: bytes, batches: Iterable[np.ndarray], description: str) -
             folded,
             done,
             _reader(quantization, batches),
-            nodes_to_quantize=_with_weights(onnx.load(folded)),
+            nodes_to_quantize=_with_weights(onnx.load(folded))[kept:],
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
@@ -71,7 +75,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _with_weights(model: Any) -> list[str]:
-    """Return the names of the nodes that multiply by constants; those that resize do not."""
+    """Return the names of the nodes that multiply by constants, in the order they run.
+
+    Those that resize are not among them.
+    """
     constants = {constant.name for constant in model.graph.initializer}
     return [
         node.name

@@ -69,6 +69,7 @@ def export(
     """
     path = Path(path)
     _check(format, size, calibration)
+    batches = None if calibration is None else _batches(recognizer, calibration, size)
     graph = Graph(recognizer)
     description = described(recognizer, graph, size)
     if format == "onnx":
@@ -82,10 +83,9 @@ def export(
     largest = max(float(np.abs(answers(images)["landscape"]).max()) for images in made)
     refuse_different(found, largest, str(path))
     fitted = None
-    if calibration is not None:
+    if batches is not None:
         description = description | {"quantized": True}
-        batches = _batches(recognizer, calibration, size)
-        written = quantized(written, batches, as_text(description))
+        written = quantized(written, batches, as_text(description), graph.frozen_layers)
         fitted = difference(recognizer, graph, opened_onnx(written), batches)
     write_bytes(path, written)
     return Exported(path, len(written), description, found, fitted)
@@ -97,7 +97,9 @@ def _check(format: str, size: tuple[int, int] | None, calibration: Sequence | No
     if calibration is not None and format != "onnx":
         raise SettingsError("--quantize: is for --format onnx; leave it out")
     if size is not None and min(size) < 2:
-        raise SettingsError(f"--size: {size[0]}x{size[1]} is too small for an image")
+        raise SettingsError(
+            f"--size: {size[0]}x{size[1]} is too small; images have at least 2x2 pixels"
+        )
 
 
 def _batches(
@@ -109,14 +111,15 @@ def _batches(
         DataError: There are none, or they are of another size than the graph takes.
     """
     if not len(samples):
-        raise DataError("--quantize: the set has no image")
+        raise DataError("--quantize: the set has no image that can be read; name another")
     groups: dict[tuple[int, ...], list[np.ndarray]] = {}
     for sample in samples:
         views = _as_input(sample, recognizer.preprocessing)
         if size is not None and views.shape[1:3] != size:
             h, w = views.shape[1:3]
             raise DataError(
-                f"--quantize: the set has images of {h}x{w}, --size is {size[0]}x{size[1]}"
+                f"--quantize: the set has images of {h}x{w}, --size is {size[0]}x{size[1]}; "
+                "leave --size out"
             )
         groups.setdefault(views.shape, []).append(views)
     return [

@@ -242,6 +242,22 @@ ROWS = [
     ("render {mesh} --out {out} --category x --test-instances 1.5", "1.5 is neither a whole"),
     ("render {mesh} --out {out} --category x --background {empty}", "{empty}: holds no images for"),
     ("render {mesh} --out {out} --category x", "{mesh}: holds no faces; export triangles"),
+    # Export
+    ("export --model {missing} --out {out}", "{missing}: no such model folder; give one that"),
+    ("export --model {model}", "missing option '--out'; see 'objrec export --help'"),
+    ("export --model {model} --out {file}", "{file}: exists already; name another file, or use"),
+    ("export --model {model} --out {empty}", "{empty}: is a folder; name a file"),
+    ("export --model {model} --out {out} --size 48", "--size: '48' is no size; write height x"),
+    ("export --model {model} --out {out} --format tflite", "'tflite' is not one of 'onnx', 'torch"),
+    (
+        "export --model {model} --out {out} --format torchexport --quantize {photos}",
+        "--quantize: is for --format onnx; leave one of them out",
+    ),
+    ("export --model {model} --out {out} --quantize {missing}", "{missing}: no such folder; check"),
+    (
+        "export --model {model} --out {out} --quantize {photos} --size 48x48",
+        "--quantize: the set has images of 32x32, --size is 48x48; leave --size out",
+    ),
     # Explanations
     ("explain {missing}.png --model {model} --out {out}.html", "{missing}.png: no such file or"),
     ("explain {text} --model {model} --out {out}.html", "{text}: is not an image"),
