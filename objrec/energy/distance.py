@@ -6,8 +6,13 @@ for it, so that the search cannot win by looking away.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
+
+Compare = Callable[[torch.Tensor], torch.Tensor]
+"""Features (B, C, h, w) → their distances to some references, (B, Q)."""
 
 MIN_COVERED_SHARE = 0.5
 """Squared distances count at least this share of the map, however little of it is covered."""
@@ -33,30 +38,40 @@ class ScaledDistance(nn.Module):
         """Return the factor s, a scalar tensor."""
         return self.log_scale.exp().clamp(max=self.cap)
 
+    def forward(
+        self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the distances of all pairs, (B, Q) from 0 up.
+
+        Args:
+            features: (B, C, h, w).
+            maps: (Q, C, h, w), any number of references.
+            coverage: (Q, 1, h, w) in [0, 1]: how much of each cell a reference covers.
+        """
+        return self.against(maps, coverage)(features)
+
+    def against(self, maps: torch.Tensor, coverage: torch.Tensor) -> Compare:
+        """Return the comparison of features with references, whose own part is computed once."""
+        raise NotImplementedError
+
 
 class CosineDistance(ScaledDistance):
     """s (1 - cosine) of whole maps.
 
     Where a warp leaves the map bare the reference is zero, while the image keeps its whole norm:
-    uncovered cells count as mismatch.
+    uncovered cells count as mismatch, and coverage is not looked at. Distances are in [0, 2 s].
     """
 
-    def forward(
-        self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the distances of all pairs.
+    def against(self, maps: torch.Tensor, coverage: torch.Tensor) -> Compare:
+        """Return the comparison with references; arguments are those of `forward`."""
+        r = _unit(maps.flatten(1))
 
-        Args:
-            features: (B, C, h, w).
-            maps: (Q, C, h, w), any number of references.
-            coverage: (Q, 1, h, w); not used, the maps are already zero where it is.
+        def compare(features: torch.Tensor) -> torch.Tensor:
+            g = _unit(features.flatten(1))
+            # Under autocast the product comes in half precision, which energies near 10 cannot be.
+            return self.scale() * (1 - (g @ r.T).to(g.dtype))
 
-        Returns:
-            (B, Q) in [0, 2 s].
-        """
-        g, r = _unit(features.flatten(1)), _unit(maps.flatten(1))
-        # Under autocast the product comes in half precision, which energies near 10 cannot be.
-        return self.scale() * (1 - (g @ r.T).to(g.dtype))
+        return compare
 
     def paired(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
@@ -75,25 +90,22 @@ class SquaredDistance(ScaledDistance):
     one matrix product.
     """
 
-    def forward(
-        self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the distances of all pairs, (B, Q), clamped at 0 against rounding.
-
-        Args:
-            features: (B, C, h, w).
-            maps: (Q, C, h, w).
-            coverage: (Q, 1, h, w), weights in [0, 1].
-        """
-        g, r = features.flatten(1), maps.flatten(1)
+    def against(self, maps: torch.Tensor, coverage: torch.Tensor) -> Compare:
+        """Return the comparison with references; arguments are those of `forward`."""
+        r = maps.flatten(1)
         w = coverage.expand_as(maps).flatten(1)
         counted, missing = _counted(w)
-        left = torch.cat([g.square(), g], dim=1)
         right = torch.cat([w + missing[:, None], -2 * w * r], dim=1)
-        # Large terms cancel here: never in half precision.
-        with torch.autocast(features.device.type, enabled=False):
-            total = left @ right.T + (w * r.square()).sum(1)
-        return self.scale() * total.clamp(min=0) / counted
+        own = (w * r.square()).sum(1)
+
+        def compare(features: torch.Tensor) -> torch.Tensor:
+            g = features.flatten(1)
+            # Large terms cancel here: never in half precision; and clamped against rounding.
+            with torch.autocast(features.device.type, enabled=False):
+                total = torch.cat([g.square(), g], dim=1) @ right.T + own
+            return self.scale() * total.clamp(min=0) / counted
+
+        return compare
 
     def paired(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
@@ -124,19 +136,17 @@ class LocalDistance(ScaledDistance):
         super().__init__(scale, cap)
         self.saturation = saturation
 
-    def forward(
-        self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the distances of all pairs, (B, Q) in [0, s t].
+    def against(self, maps: torch.Tensor, coverage: torch.Tensor) -> Compare:
+        """Return the comparison with references; arguments are those of `forward`."""
+        r = maps.flatten(2)
+        unit, length, covered = _unit(r), _length(r), coverage.flatten(1)
 
-        Args:
-            features: (B, C, h, w).
-            maps: (Q, C, h, w).
-            coverage: (Q, 1, h, w), weights in [0, 1].
-        """
-        g, r = _unit(features.flatten(2)), maps.flatten(2)
-        cosine = torch.einsum("bcl,qcl->bql", g, _unit(r)).to(g.dtype)
-        return self._mean(cosine, _length(r), coverage.flatten(1))
+        def compare(features: torch.Tensor) -> torch.Tensor:
+            g = _unit(features.flatten(2))
+            cosine = torch.einsum("bcl,qcl->bql", g, unit).to(g.dtype)
+            return self._mean(cosine, length, covered)
+
+        return compare
 
     def paired(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from objrec.energy.distance import DISTANCES, LocalDistance, ScaledDistance
+from objrec.energy.distance import DISTANCES, Compare, LocalDistance, ScaledDistance
 from objrec.energy.energies import Energies, Hypotheses
 from objrec.energy.network import Network
 from objrec.energy.references import PlanarReferences, VolumeReferences, Warped
@@ -64,7 +64,8 @@ class EnergyModel(Network):
 
     def prepare(self) -> Warped:
         """Return the warped references of the model's own grid, once for many images."""
-        return self.warp(self.operators())
+        warped = self.warp(self.operators())
+        return replace(warped, compare=self._against(warped))
 
     def energies(self, features: torch.Tensor, warped: Warped) -> Energies:
         """Return the energy of every answer.
@@ -77,14 +78,17 @@ class EnergyModel(Network):
             Values (B, K, P); where a category owns several references, the lowest of them. With
             background, also the energy of "nothing fits", the same for every image.
         """
-        k, m, p = warped.maps.shape[:3]
-        coverage = warped.coverage.expand(k, m, -1, -1, -1, -1)
-        values = self.distance(features, warped.maps.flatten(0, 2), coverage.flatten(0, 2))
-        values = values.view(len(features), k, m, p).amin(dim=2)
+        compare = warped.compare or self._against(warped)
+        values = compare(features).view(len(features), *warped.maps.shape[:3]).amin(dim=2)
         nothing = None
         if self.background:
             nothing = (self.distance.scale() * self.nothing).expand(len(features))
         return Energies(values, self.categories, warped.grid, nothing)
+
+    def _against(self, warped: Warped) -> Compare:
+        k, m = warped.maps.shape[:2]
+        coverage = warped.coverage.expand(k, m, -1, -1, -1, -1)
+        return self.distance.against(warped.maps.flatten(0, 2), coverage.flatten(0, 2))
 
     def hypotheses(
         self, features: torch.Tensor, energies: Energies, count: int = 3, refined: bool = True

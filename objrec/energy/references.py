@@ -9,6 +9,7 @@ References know no image and no energy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -27,11 +28,14 @@ class Warped:
         coverage: (P, 1, h, w) in [0, 1]: how much of each cell an in-plane warp reaches; the
             same for all references of a family.
         grid: The poses.
+        compare: The comparison of features with all maps, its constants computed once; None where
+            nothing was prepared for many images.
     """
 
     maps: torch.Tensor
     coverage: torch.Tensor
     grid: PoseGrid
+    compare: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
 class VolumeReferences(nn.Module):
