@@ -277,11 +277,8 @@ class LossSettings(Settings):
     push: float = option(
         1.0, "square-exp: weight of the term that raises wrong energies", minimum=0.0
     )
-    category_weight: float | None = option(
-        None,
-        "weight of the same loss with every pose of the category right; auto: 0, or 1 on a frozen "
-        "backbone",
-        minimum=0.0,
+    category_weight: float = option(
+        1.0, "weight of the same loss with every pose of the category right", minimum=0.0
     )
     pose_weight: float | None = option(
         None,
@@ -291,18 +288,15 @@ class LossSettings(Settings):
     )
 
     def settled(self, frozen: bool) -> LossSettings:
-        """Return the settings with the weights that were left open.
+        """Return the settings with the pose's weight, if it was left open.
 
         Args:
             frozen: Whether the features are a frozen backbone's; on folds of photographs those
-                did better with the category's weight, and own features with the pose's.
+                did better without it, where own features did better with it.
         """
-        category, pose = (1.0, 0.0) if frozen else (0.0, 1.0)
-        return replace(
-            self,
-            category_weight=category if self.category_weight is None else self.category_weight,
-            pose_weight=pose if self.pose_weight is None else self.pose_weight,
-        )
+        if self.pose_weight is not None:
+            return self
+        return replace(self, pose_weight=0.0 if frozen else 1.0)
 
 
 def loss_terms(energies: Tensor, answers: Answers, settings: LossSettings) -> dict[str, Tensor]:
@@ -311,8 +305,8 @@ def loss_terms(energies: Tensor, answers: Answers, settings: LossSettings) -> di
     Args:
         energies: (B, K, P) finite energies.
         answers: Their parts; at least one right answer a sample.
-        settings: The loss, its constants and the weights of the other terms; those left open are
-            the ones for own features.
+        settings: The loss, its constants and the weights of the other terms; that of the
+            pose, if left open, is the one for own features.
 
     Returns:
         Name of the term → (B,) finite; a term of weight 0 is left out.

@@ -23,6 +23,15 @@ from objrec.training import Recipe
 RESULTS = Path(__file__).parent / "results" / "losses.json"
 HARD = ("perceptron", "hinge", "log", "square-square")  # also with minima for E_C and E_I
 
+# What all losses share beside the defaults.
+SHARED = {
+    "features": "small",
+    "pose_weight": 0.0,
+    "augment_aspect": 0.0,
+    "augment_elastic": 0.0,
+    "amp": False,
+}
+
 
 def main() -> None:
     """Run what is missing in the results file."""
@@ -39,7 +48,8 @@ def main() -> None:
             what = {"loss": name, "soft": soft, "seed": seed, "epochs": arguments.epochs}
             if any(what.items() <= row.items() for row in rows):
                 continue
-            row = {**what, **measure(dataset, trained_on, held_out, Recipe().replaced(**what))}
+            recipe = Recipe().replaced(**SHARED, **what)
+            row = {**what, **measure(dataset, trained_on, held_out, recipe)}
             rows.append(row)
             RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
             print(f"{what}: error {row['error_rate']:.1%}", flush=True)

@@ -417,4 +417,5 @@ def test_weights_of_zero_leave_the_other_losses_out():
     torch.testing.assert_close(loss, LOSSES["log"](energies, answers, settings))
     (gradient,) = torch.autograd.grad(loss.sum(), energies)
     assert (gradient[answers.forbidden] == 0).all()
-    assert dataclasses.replace(settings, pose_weight=1.0) == LossSettings().settled(frozen=False)
+    both = dataclasses.replace(settings, category_weight=1.0, pose_weight=1.0)
+    assert both == LossSettings().settled(frozen=False)

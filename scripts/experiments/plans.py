@@ -56,15 +56,16 @@ def render5_variants() -> Iterator[Job]:
     yield from _folds("render5", "shape", SHAPE, BOTH)
     yield from _folds("render5", "fine", BASE | {"features": "fine"}, BOTH)
     yield from _folds("render5", "fine+shape", SHAPE | {"features": "fine"}, BOTH)
-    yield from _folds("render5", "side64", BASE | MEDIUM, BOTH)
+    yield from _folds("render5", "medium", BASE | MEDIUM, BOTH)
     yield from _folds("render5", "pose 2:2", BASE | pose(1, 1), ENERGY)
     yield from _folds("render5", "pose 1:4", BASE | pose(0, 3), ENERGY)
     both = SHAPE | MEDIUM
-    yield from _folds("render5", "side64+shape", both, ALL)
-    yield from _folds("render5", "side64+shape, pose 1:2", both | pose(0, 1), ENERGY)
-    yield from _folds("render5", "side64+shape, pose 1:4", both | pose(0, 3), ENERGY)
+    yield from _folds("render5", "medium+shape", both, ALL)
+    yield from _folds("render5", "medium+shape, pose 2:2", both | pose(1, 1), ENERGY)
+    yield from _folds("render5", "medium+shape, pose 1:2", both | pose(0, 1), ENERGY)
+    yield from _folds("render5", "medium+shape, pose 1:4", both | pose(0, 3), ENERGY)
     local: Recipe = {"distance": "local"}
-    yield from _folds("render5", "side64+shape, local", both | local | pose(0, 1), ENERGY)
+    yield from _folds("render5", "medium+shape, local", both | local | pose(0, 1), ENERGY)
 
 
 def eth80_variants() -> Iterator[Job]:
@@ -75,14 +76,26 @@ def eth80_variants() -> Iterator[Job]:
     yield from _folds("eth80", "base", BASE, BOTH)
     yield from _folds("eth80", "symmetric", BASE | SYMMETRIC, ENERGY)
     both = SHAPE | MEDIUM
-    yield from _folds("eth80", "side64+shape", both, ("cnn",))
+    yield from _folds("eth80", "medium+shape", both, ("cnn",))
     posed = SYMMETRIC | pose(0, 1)
-    yield from _folds("eth80", "side64+shape, symmetric, pose 1:2", both | posed, ENERGY)
+    yield from _folds("eth80", "medium+shape, symmetric, pose 1:2", both | posed, ENERGY)
     yield from _folds("eth80", "lite0", lite0, BOTH)
     yield from _folds("eth80", "lite2", lite2, BOTH)
     yield from _folds("eth80", "lite2 at 192", wide, BOTH)
     yield from _folds("eth80", "lite2 at 192, symmetric", wide | SYMMETRIC, ENERGY)
     yield from _folds("eth80", "lite2 at 192, symmetric, pose 1:2", wide | posed, ENERGY)
+
+
+def toys_variants() -> Iterator[Job]:
+    """Two folds of the sample set: twelve objects a category of simple shapes."""
+    variants = {
+        "base": BASE,
+        "shape, pose 2:2": SHAPE | pose(1, 1),
+        "shape, pose 1:2": SHAPE | pose(0, 1),
+        "pose 1:2": BASE | pose(0, 1),
+    }
+    for (variant, recipe), fold in product(variants.items(), (0, 3)):
+        yield Job("toys", variant, "energy", f"fold:{fold}", 0, tuple(recipe.items()))
 
 
 def full() -> Iterator[Job]:

@@ -86,7 +86,7 @@ def test_features_left_open_are_a_backbone_for_colours_where_one_is_installed(mo
     assert [chosen(True, side) for side in (None, 49, 48)] == ["medium", "medium", "small"]
 
 
-@pytest.mark.parametrize(("features", "wanted"), [("small", (0.0, 1.0)), ("resnet18", (1.0, 0.0))])
+@pytest.mark.parametrize(("features", "wanted"), [("small", (1.0, 1.0)), ("resnet18", (1.0, 0.0))])
 def test_weights_left_open_are_those_of_the_features(features, wanted):
     loss = Recipe().replaced(features=features).settled(False).loss
     assert (loss.category_weight, loss.pose_weight) == wanted
