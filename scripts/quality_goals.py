@@ -119,7 +119,7 @@ class Better:
         if ahead >= self.margin and ahead > 0:
             return ""
         unit = " points" if found.unit == "%" else ""
-        return f"ahead by {found.written(ahead, '+')}{unit}"
+        return f"{'ahead' if ahead >= 0 else 'behind'} by {found.written(abs(ahead))}{unit}"
 
 
 @dataclass(frozen=True)

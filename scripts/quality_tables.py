@@ -195,6 +195,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "questions": goal_table,
     "variants-render5": partial(variant_table, "render5"),
     "variants-eth80": partial(variant_table, "eth80"),
+    "variants-toys": partial(variant_table, "toys"),
     "variants-protocols": other_table,
     "several-images": several_table,
     "covered": covered_table,

@@ -50,8 +50,8 @@ def goals(script):
         (("Ratio", 0.5), 0.1, 0.2, ""),
         (("Ratio", 0.5), 0.12, 0.2, "ratio 0.60"),
         (("Better", 0.05), 0.30, 0.36, ""),
-        (("Better", 0.05), 0.30, 0.34, "ahead by +4.0 points"),
-        (("Better", 0.0), 0.30, 0.28, "ahead by -2.0 points"),
+        (("Better", 0.05), 0.30, 0.34, "ahead by 4.0 points"),
+        (("Better", 0.0), 0.30, 0.28, "behind by 2.0 points"),
         (("Better", 0.0, -1), 0.30, 0.28, ""),
     ],
 )
