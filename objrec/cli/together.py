@@ -64,10 +64,7 @@ def recognized_together(
     kept: dict[int, Any] = {}
     failures: list[tuple[Item, Failure]] = []
     for number, image in enumerate(opened(items)):
-        try:
-            found = image if isinstance(image, Failure) else recognizer.preprocessed(image)
-        except DataError as error:
-            found = Failure.of(_name(items[number]), error)
+        found = recognizer.opened(image)
         if isinstance(found, Failure):
             failures.append((items[number], found))
         else:

@@ -6,6 +6,7 @@ for it, so that the search cannot win by looking away.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -18,7 +19,7 @@ MIN_COVERED_SHARE = 0.5
 """Squared distances count at least this share of the map, however little of it is covered."""
 
 
-class ScaledDistance(nn.Module):
+class ScaledDistance(nn.Module, ABC):
     """A distance with a learned, capped scale s, which plays the part of an inverse temperature.
 
     The scale is learned as an exponential, so that it stays positive, and capped, since left
@@ -50,9 +51,9 @@ class ScaledDistance(nn.Module):
         """
         return self.against(maps, coverage)(features)
 
+    @abstractmethod
     def against(self, maps: torch.Tensor, coverage: torch.Tensor) -> Compare:
         """Return the comparison of features with references, whose own part is computed once."""
-        raise NotImplementedError
 
 
 class CosineDistance(ScaledDistance):

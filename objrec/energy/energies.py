@@ -86,11 +86,9 @@ class Energies:
             places: (P,) where the grid holds the pose that each one's mirror image shows; see
                 `mirroring.mirrored_places`.
         """
-        values = (self.values + mirror.values[:, :, places]) / 2
-        both = self.nothing is not None and mirror.nothing is not None
-        return replace(
-            self, values=values, nothing=(self.nothing + mirror.nothing) / 2 if both else None
-        )
+        both = self + replace(mirror, values=mirror.values[:, :, places])
+        nothing = None if both.nothing is None else both.nothing / 2
+        return replace(both, values=both.values / 2, nothing=nothing)
 
     def surfaces(self) -> torch.Tensor:
         """Return the values with one dimension an axis, (B, K, n1, ..., na)."""

@@ -175,9 +175,8 @@ def added_apart(energies: Energies) -> Energies:
     """
     lowest = energies.per_category()
     level = (lowest.mean(dim=0) - lowest[0])[None, :, None]
-    first = replace(energies, values=energies.values[:1] + level, nothing=None)
     nothing = None if energies.nothing is None else energies.nothing.mean(dim=0, keepdim=True)
-    return replace(first, nothing=nothing)
+    return replace(energies, values=energies.values[:1] + level, nothing=nothing)
 
 
 def refined(

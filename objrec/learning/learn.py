@@ -160,10 +160,7 @@ def _opened(
     """Return pixels (N, V, C, S, S) and poses (N, A) of the readable images, and the failures."""
     pixels, kept, failures = [], [], []
     for image, pose in zip(images, poses or [None] * len(images), strict=True):
-        try:
-            opened = image if isinstance(image, Failure) else recognizer.preprocessed(image)
-        except DataError as error:
-            opened = Failure.of(getattr(image, "source", None) or str(image), error)
+        opened = recognizer.opened(image)
         if isinstance(opened, Failure):
             failures.append(opened)
             continue

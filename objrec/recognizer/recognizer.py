@@ -199,7 +199,7 @@ class Recognizer:
         """
         waiting = iter(images)
         while chunk := list(islice(waiting, batch_size)):
-            opened = [self._opened(image) for image in chunk]
+            opened = [self.opened(image) for image in chunk]
             good = [item for item in opened if not isinstance(item, Failure)]
             answers = iter(self._answered(good, refine, hypotheses) if good else ())
             for item in opened:
@@ -367,7 +367,8 @@ class Recognizer:
     def _features(self, images: torch.Tensor) -> torch.Tensor:
         return self.network.extractor(self.preprocessing.normalised(images.to(self.device)))
 
-    def _opened(self, image: Image | Failure) -> Opened | Failure:
+    def opened(self, image: Image | Failure) -> Opened | Failure:
+        """Return an image as the network takes it, or why it cannot be had; failures pass."""
         if isinstance(image, Failure):
             return image
         source = _source(image) or "image"

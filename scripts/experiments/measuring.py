@@ -24,6 +24,7 @@ from objrec.evaluation.several import several_errors
 from objrec.evaluation.sweep.changes import CHANGES
 from objrec.pose import INDEX, PoseSpace
 from objrec.preprocessing import load_images
+from objrec.protocols.strangers import distances
 from objrec.saving import Calibration
 from objrec.training import Recipe
 from objrec.training.space import choose_space
@@ -67,8 +68,8 @@ def run(
         strangers = asked(recognizer, part.unknown)
         arrays |= {f"unknown_{k}": v for k, v in strangers.items()}
         views = features(recognizer, part.train)
-        arrays["test_nearest"] = nearest(features(recognizer, part.test), views)
-        arrays["unknown_nearest"] = nearest(features(recognizer, part.unknown), views)
+        arrays["test_nearest"] = distances(features(recognizer, part.test), views)
+        arrays["unknown_nearest"] = distances(features(recognizer, part.unknown), views)
     rows: dict[str, Any] = {}
     if "changes" in job.extras:
         for name, change in HIDDEN.items():
@@ -191,13 +192,7 @@ def features(recognizer: Recognizer, dataset: Dataset) -> torch.Tensor:
     images = load_images(dataset, recognizer.preprocessing)[0].images
     with torch.inference_mode():
         seen = [recognizer.see(part.to(recognizer.device)) for part in images.split(BATCH)]
-        return torch.cat([normalize(part.features.flatten(1)) for part in seen])
-
-
-def nearest(queries: torch.Tensor, views: torch.Tensor) -> np.ndarray:
-    """Return 1 less the cosine to the nearest view, (N,)."""
-    found = [(part @ views.T).amax(1) for part in queries.split(BATCH)]
-    return 1 - torch.cat(found).cpu().numpy()
+        return torch.cat([normalize(part.features.flatten(1)) for part in seen]).cpu()
 
 
 def pose_figures(arrays: dict[str, np.ndarray], recognizer: Recognizer) -> dict[str, float]:
