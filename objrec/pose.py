@@ -316,6 +316,18 @@ class PoseGrid:
         gaps = [b - a for a, b in pairwise(values)]
         return period - (values[-1] - values[0]) <= 1.5 * max(gaps)
 
+    def gaps(self, name: str) -> torch.Tensor:
+        """Return how far each value of an axis is from the ones before and after it, (n, 2).
+
+        Beyond an end it is +inf, as for a single value.
+        """
+        values = torch.tensor(self.space.values[name], dtype=torch.float64)
+        ends = torch.full((2,), torch.inf, dtype=torch.float64)
+        if self.wraps(name):
+            ends[:] = AXIS[name].period - (values[-1] - values[0])
+        gaps = torch.cat([ends[:1], values.diff(), ends[1:]])
+        return torch.stack([gaps[:-1], gaps[1:]], dim=1).float()
+
     def steps(self, name: str) -> torch.Tensor:
         """Return the local grid step at each value of an axis, (n,); 0 for a single value.
 

@@ -229,3 +229,16 @@ def test_positions_on_a_single_value_and_of_nan():
 )
 def test_local_steps(axis, values, steps):
     assert PoseSpace({axis: values}).grid().steps(axis).tolist() == steps
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "gaps"),
+    [
+        ("azimuth", (0.0, 100.0, 240.0), [[120, 100], [100, 140], [140, 120]]),
+        ("azimuth", (-40.0, 0.0, 20.0), [[math.inf, 40], [40, 20], [20, math.inf]]),
+        ("elevation", (30.0, 35.0, 45.0), [[math.inf, 5], [5, 10], [10, math.inf]]),
+        ("elevation", (30.0,), [[math.inf, math.inf]]),
+    ],
+)
+def test_gaps_to_the_neighbours(axis, values, gaps):
+    assert PoseSpace({axis: values}).grid().gaps(axis).tolist() == gaps

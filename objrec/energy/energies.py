@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
-from objrec.energy.minima import local_minima
-from objrec.pose import PoseGrid, PoseSpace
+from objrec.energy.minima import local_minima, parabola_vertex
+from objrec.pose import INDEX, PoseGrid, PoseSpace
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,18 @@ class Energies:
         """Return the joint argmin over category and pose, one hypothesis per image."""
         return self._read(self.values.flatten(1), 1)
 
-    def hypotheses(self, count: int) -> Hypotheses:
-        """Return the best distinct hypotheses: each is a local minimum over its pose grid."""
+    def hypotheses(self, count: int, between: Sequence[str] = ()) -> Hypotheses:
+        """Return the best distinct hypotheses: each is a local minimum over its pose grid.
+
+        Args:
+            count: N.
+            between: Axes along which poses leave the grid, each by itself: to where a parabola
+                through the energies at the pose and at its two neighbours is lowest. Order and
+                energies stay those of the grid, where they were trained.
+        """
         keep = local_minima(self.surfaces(), [self.grid.wraps(name) for name in self.grid.axes])
         values = self.values.masked_fill(~keep.view_as(self.values), torch.inf)
-        return self._read(values.flatten(1), count)
+        return self._read(values.flatten(1), count, between)
 
     def given(self, category: str | None = None, **axes: float) -> Energies:
         """Return the energies with category or pose axes fixed, the rest left open.
@@ -168,11 +177,25 @@ class Energies:
         surface = surface.amin(dim=others) if others else surface
         return surface if a < b else surface.transpose(1, 2)
 
-    def _read(self, flat: torch.Tensor, count: int) -> Hypotheses:
+    def _read(self, flat: torch.Tensor, count: int, between: Sequence[str] = ()) -> Hypotheses:
         energy, index = flat.topk(min(count, flat.shape[1]), dim=1, largest=False)
         pose = self.grid.poses.to(flat.device)[index % self.grid.size]
+        for name in between:
+            pose[..., INDEX[name]] += self._off_the_grid(index, name)
         category = index // self.grid.size
         return Hypotheses(energy, category, pose, self.categories, self.grid.axes)
+
+    def _off_the_grid(self, index: torch.Tensor, name: str) -> torch.Tensor:
+        """Return how far from answers (B, N) the energy is lowest along an axis."""
+        shape, axis = self.grid.shape, self._axis(name)
+        stride, count = math.prod(shape[axis + 1 :]), shape[axis]
+        place = index // stride % count
+        flat = self.values.flatten(1)
+        around = [
+            flat.gather(1, index + ((place + step) % count - place) * stride) for step in (-1, 0, 1)
+        ]
+        gaps = self.grid.gaps(name).to(flat)[place]
+        return parabola_vertex(*around, gaps.unbind(-1))
 
     def _category(self, name: str) -> int:
         if name not in self.categories:

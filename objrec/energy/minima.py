@@ -35,16 +35,28 @@ def neighbours(values: torch.Tensor, dim: int, around: bool) -> tuple[torch.Tens
 
 
 def parabola_vertex(
-    before: torch.Tensor, middle: torch.Tensor, after: torch.Tensor
+    before: torch.Tensor,
+    middle: torch.Tensor,
+    after: torch.Tensor,
+    gaps: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """Return where a parabola through three equally spaced values is lowest.
+    """Return where a parabola through three values is lowest.
+
+    Args:
+        before: The first value.
+        middle: The second.
+        after: The third.
+        gaps: How far the first and the last are from the middle, +inf where there is none; one
+            step each, if not given.
 
     Returns:
-        In steps from the middle, clamped to [-1, 1]; 0 where a value is infinite or the three do
-        not curve upwards.
+        Where, seen from the middle, and not beyond the others; 0 where a value or a gap is
+        infinite or the three do not curve upwards.
     """
-    curvature = before + after - 2 * middle
-    usable = torch.isfinite(curvature) & (curvature > 1e-12)
-    slope = torch.where(usable, before - after, torch.zeros_like(middle))
-    vertex = slope / (2 * torch.where(usable, curvature, torch.ones_like(middle)))
-    return vertex.clamp(-1, 1)
+    below, above = gaps or (torch.ones_like(middle), torch.ones_like(middle))
+    falling, rising = (middle - before) / below, (after - middle) / above
+    curvature = rising - falling
+    vertex = -(falling * above + rising * below) / (2 * curvature)
+    usable = torch.isfinite(vertex) & (curvature > 1e-12)
+    vertex = torch.where(usable, vertex, torch.zeros_like(vertex))
+    return torch.maximum(torch.minimum(vertex, above), -below)

@@ -16,7 +16,6 @@ from objrec.energy.distance import DISTANCES, Compare, LocalDistance, ScaledDist
 from objrec.energy.energies import Energies, Hypotheses
 from objrec.energy.network import Network
 from objrec.energy.references import PlanarReferences, VolumeReferences, Warped
-from objrec.energy.refinement import refinement_path
 from objrec.energy.settings import ModelSettings
 from objrec.errors import SettingsError
 from objrec.pose import VIEW_AXES, PoseGrid, PoseSpace
@@ -95,40 +94,18 @@ class EnergyModel(Network):
     ) -> Hypotheses:
         """Return the best distinct answers, their poses refined between grid points.
 
-        Order and energies are those of the grid, where the energies were trained: ranking anew by
-        the refined energies measured slightly worse on render5.
+        Parabolas through the energies of the grid are enough: turning the references to the poses
+        between and comparing anew was no better (azimuth median 2.5° instead of 2.3°, unseen toys)
+        and cost thirty times as much.
 
         Args:
-            features: (B, C, h, w), those that `energies` were computed from.
+            features: Not used; as classifiers read their poses off them.
             energies: From `energies`.
             count: N.
-            refined: Whether to leave the grid.
+            refined: Whether to leave the grid, along the axes that references vary along.
         """
-        found = energies.hypotheses(count)
-        if not refined:
-            return found
-        return replace(found, pose=self.path(features, found, energies)[-1].pose)
-
-    def path(
-        self, features: torch.Tensor, found: Hypotheses, energies: Energies
-    ) -> list[Hypotheses]:
-        """Return hypotheses on their way from the grid to their refined poses.
-
-        Args:
-            features: (B, C, h, w), those that `energies` were computed from.
-            found: From ``energies.hypotheses``.
-            energies: From `energies`.
-
-        Returns:
-            `found`, and the hypotheses after each stage of `refinement_path`, with the energies
-            of the poses they have moved to.
-        """
-
-        def paired(image: torch.Tensor, category: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:
-            return self.energy_at(features[image], category, pose)
-
-        axes = self.references.continuous_axes(energies.grid.space)
-        return list(refinement_path(found, energies, paired, axes))
+        axes = self.references.continuous_axes(energies.grid.space) if refined else ()
+        return energies.hypotheses(count, between=axes)
 
     def energy_at(
         self, features: torch.Tensor, category: torch.Tensor, pose: torch.Tensor

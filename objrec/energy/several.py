@@ -19,10 +19,9 @@ from dataclasses import replace
 
 import torch
 
-from objrec.energy.energies import Energies, Hypotheses
+from objrec.energy.energies import Energies
 from objrec.energy.model import EnergyModel
 from objrec.energy.references import Warped
-from objrec.energy.refinement import refine
 from objrec.pose import AXES, AXIS, INDEX, PoseGrid, PoseSpace
 
 _SAME = 1e-4  # how far apart, in stored units, grid values count as one
@@ -177,40 +176,3 @@ def added_apart(energies: Energies) -> Energies:
     level = (lowest.mean(dim=0) - lowest[0])[None, :, None]
     nothing = None if energies.nothing is None else energies.nothing.mean(dim=0, keepdim=True)
     return replace(energies, values=energies.values[:1] + level, nothing=nothing)
-
-
-def refined(
-    model: EnergyModel,
-    features: torch.Tensor,
-    shifts: torch.Tensor,
-    found: Hypotheses,
-    energies: Energies,
-) -> Hypotheses:
-    """Return hypotheses about the first image's pose, moved off the grid by all images together.
-
-    Order and energies stay those of the grid, as in `EnergyModel.hypotheses`.
-
-    Args:
-        model: What the energies are of.
-        features: (B, C, h, w) of the images.
-        shifts: (B, A) stored units.
-        found: From ``energies.hypotheses``.
-        energies: What `added` returned; or `added_apart`, if of the first image alone the features
-            and the shift are given.
-    """
-    shifts = shifts.to(found.pose)
-
-    def paired(_: torch.Tensor, category: torch.Tensor, pose: torch.Tensor) -> torch.Tensor:
-        images, answers = len(features), len(pose)
-        values = model.energy_at(
-            features.repeat_interleave(answers, dim=0),
-            category.repeat(images),
-            (pose[None] + shifts[:, None]).flatten(0, 1),
-        )
-        return values.view(images, answers).mean(dim=0)
-
-    start = paired(found.category, found.category.flatten(), found.pose.flatten(0, 1))
-    start = torch.where(found.energy.isfinite(), start.view_as(found.energy), found.energy)
-    axes = model.references.continuous_axes(energies.grid.space)
-    moving = replace(found, energy=start)
-    return replace(found, pose=refine(moving, energies, paired, axes).pose)

@@ -124,7 +124,6 @@ class Recognizer:
 
         The energies of both, each of the pose that it shows the object in, are averaged: two
         images of one object, at twice the time. It is for objects whose sides are alike.
-        Features, and so the refinement of poses, stay those of the image itself.
 
         Raises:
             SettingsError: The model does not know what azimuth a mirror image shows, or does not

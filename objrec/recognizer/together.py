@@ -12,7 +12,7 @@ import torch
 from objrec.energy.energies import Energies, Hypotheses
 from objrec.energy.model import EnergyModel
 from objrec.energy.network import Network
-from objrec.energy.several import Shifted, added, added_apart, refined, searched
+from objrec.energy.several import Shifted, added, added_apart, searched
 from objrec.errors import SettingsError
 from objrec.options import did_you_mean
 from objrec.pose import AXES, Pose
@@ -68,14 +68,11 @@ def joint(
         SettingsError: Planar references cannot be turned to the views that the shifts ask for.
     """
     if shifts is None or not isinstance(network, EnergyModel):
-        together, shifts, shown = added_apart(energies), torch.zeros(1, len(AXES)), features[:1]
+        together = added_apart(energies)
     else:
         each = Shifted(network).energies(features, energies, shifts)
-        together, shown = added(each, searched(energies.grid, shifts)), features
-    if not isinstance(network, EnergyModel):
-        return together, network.hypotheses(shown, together, count)
-    found = together.hypotheses(count)
-    return together, refined(network, shown, shifts, found, together) if refine else found
+        together = added(each, searched(energies.grid, shifts))
+    return together, network.hypotheses(features[:1], together, count, refine)
 
 
 def joined_name(sources: Sequence[str | None]) -> str | None:

@@ -24,7 +24,7 @@ from objrec.report.words import percent
 from objrec.saving import write_text
 
 SUFFIXES = (".html", ".png")
-_STAGES = ("grid", "parabola", "stencil")
+_STAGES = ("grid", "between")
 
 
 def write_explanation(explanation: Explanation, path: str | Path) -> None:
@@ -167,7 +167,7 @@ def _steps(fit: Fit) -> list[dict[str, str]]:
         still = i > 0 and step.pose == fit.path[i - 1].pose
         rows.append(
             {
-                "stage": _STAGES[min(i, len(_STAGES) - 1)],
+                "stage": _STAGES[i],
                 "pose": "no better pose" if still else precise(step.pose),
                 "energy": f"{step.energy:.3f}",
             }

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from objrec.energy.energies import Energies
-from objrec.pose import AXES, INDEX, PoseSpace
+from objrec.pose import AXES, AXIS, INDEX, PoseSpace
 
 CATEGORIES = ("boat", "car", "cup")
 SPACE = PoseSpace(
@@ -204,3 +204,71 @@ def test_among_keeps_one_category_of_each_image_and_its_meaning():
 def test_among_needs_a_category_for_each_image():
     with pytest.raises(ValueError, match=r"one category an image: \(4,\), got"):
         random_energies().among(torch.tensor([0]))
+
+
+ROUND = tuple(20.0 * i for i in range(18))
+UNEVEN = PoseSpace({"azimuth": ROUND, "elevation": (30.0, 35.0, 45.0, 60.0, 70.0)})
+
+
+def bowl(space, height=0.0, **lowest):
+    """Two categories: a quadratic about a pose, the short way round; and a constant above it."""
+    poses = space.grid().poses.double()
+    energy = torch.full((len(poses),), height, dtype=torch.float64)
+    for name, (centre, width) in lowest.items():
+        energy += (AXIS[name].difference(poses[:, INDEX[name]], centre) / width) ** 2
+    return Energies(torch.stack([energy, energy + 1])[None], ("a", "b"), space.grid())
+
+
+@pytest.mark.parametrize("azimuth", [0.0, 3.0, 97.0, 190.1, 351.0, 357.0])
+def test_a_bowl_off_an_uneven_grid_is_found_even_across_the_seam(azimuth):
+    energies = bowl(UNEVEN, azimuth=(azimuth, 30.0), elevation=(48.0, 8.0))
+    found = energies.hypotheses(2, between=UNEVEN.axes)
+    for pose in found.pose[0]:
+        assert AXIS["azimuth"].difference(float(pose[0]), azimuth) == pytest.approx(0, abs=1e-3)
+        assert float(pose[1]) == pytest.approx(48.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(("centre", "wanted"), [(20.0, 30.0), (90.0, 70.0), (33.0, 33.0)])
+def test_poses_between_stay_inside_the_range_of_the_grid(centre, wanted):
+    found = bowl(UNEVEN, elevation=(centre, 10.0)).hypotheses(1, between=("elevation",))
+    assert found.pose[0, 0, 1].item() == pytest.approx(wanted, abs=1e-3)
+
+
+def test_a_grid_of_front_views_does_not_wrap():
+    space = PoseSpace({"azimuth": (-40.0, -20.0, 0.0, 20.0, 40.0)})
+    found = bowl(space, azimuth=(55.0, 20.0)).hypotheses(1, between=("azimuth",))
+    assert found.pose[0, 0, 0] == 40
+
+
+def test_only_named_axes_leave_the_grid_and_order_and_energies_stay():
+    energies = random_energies(seed=5)
+    on, off = energies.hypotheses(4), energies.hypotheses(4, between=("azimuth", "shift_x"))
+    assert torch.equal(on.energy, off.energy) and torch.equal(on.category, off.category)
+    moved = [
+        name for name in AXES if not torch.equal(*(h.pose[..., INDEX[name]] for h in (on, off)))
+    ]
+    assert moved == ["azimuth", "shift_x"]
+
+
+def test_poses_between_are_vertices_of_parabolas_through_three_energies():
+    energies = random_energies(seed=6, space=UNEVEN)
+    on, off = energies.hypotheses(3), energies.hypotheses(3, between=UNEVEN.axes)
+    surfaces, heights = surfaces_of(energies), UNEVEN.values["elevation"]
+    for i, n in np.ndindex(4, 3):
+        azimuth, elevation = (float(v) for v in on.pose[i, n, :2])
+        a, e = int(azimuth // 20), heights.index(elevation)
+        surface = surfaces[i, int(on.category[i, n])]
+        fit = np.polyfit([-20, 0, 20], [surface[(a + d) % 18, e] for d in (-1, 0, 1)], 2)
+        assert off.pose[i, n, 0] - azimuth == pytest.approx(-fit[1] / (2 * fit[0]), abs=1e-3)
+        if 0 < e < 4:
+            fit = np.polyfit(heights[e - 1 : e + 2], surface[a, e - 1 : e + 2], 2)
+            assert off.pose[i, n, 1] == pytest.approx(-fit[1] / (2 * fit[0]), abs=1e-3)
+        else:
+            assert off.pose[i, n, 1] == elevation
+
+
+def test_missing_hypotheses_have_finite_poses():
+    energies = bowl(PoseSpace({"azimuth": ROUND}), azimuth=(7.0, 20.0))
+    found = energies.hypotheses(4, between=("azimuth",))
+    assert found.energy[0, 2:].tolist() == [float("inf")] * 2
+    assert torch.isfinite(found.energy[0, :2]).all() and torch.isfinite(found.pose).all()

@@ -8,7 +8,7 @@ import torch
 from objrec.energy.energies import Energies
 from objrec.energy.model import EnergyModel
 from objrec.energy.settings import ModelSettings
-from objrec.energy.several import Shifted, added, added_apart, moved, places, refined, searched
+from objrec.energy.several import Shifted, added, added_apart, moved, places, searched
 from objrec.errors import SettingsError
 from objrec.pose import AXES, INDEX, PoseSpace
 
@@ -130,24 +130,6 @@ def test_poses_beyond_are_ruled_out_unless_nothing_is_left():
     assert some.values.tolist() == [[[torch.inf, 3.5]]]
     none = added(energies, torch.tensor([[True, False], [False, True]]))
     assert none.values.tolist() == [[[2.0, 3.5]]]
-
-
-def test_refining_lowers_the_mean_energy_of_all_images(model, features):
-    shifts = torch.stack([vector(shift) for shift in SHIFTS.values()])
-    energies = Shifted(model).energies(features, model.energies(features, model.prepare()), shifts)
-    joint = added(energies)
-    found = joint.hypotheses(2)
-    after = refined(model, features, shifts, found, joint)
-    assert torch.equal(after.energy, found.energy)
-    for category, start, end in zip(found.category[0], found.pose[0], after.pose[0], strict=True):
-        before, lower = (
-            sum(
-                model.energy_at(features[i : i + 1], category[None], (pose + shift).float()[None])
-                for i, shift in enumerate(shifts)
-            )
-            for pose in (start, end)
-        )
-        assert lower < before
 
 
 def test_planar_references_move_by_whole_steps_only():

@@ -56,7 +56,7 @@ def explanation_of(
     rows = rows if plane.rows else np.zeros(1)
     around = Neighbourhood(columns, rows, rng.random((len(rows), 9)))
     colours = rng.integers(0, 255, (6, 6, 3), np.uint8)
-    path = (Step(start, 5.5), Step(start, 5.5), Step(end, 5.25))
+    path = (Step(start, 5.5), Step(end, 5.25))
     image = (cameras, 48, 48, 3) if colour else (cameras, 48, 48)
     made = Explanation(
         model="mine",
@@ -95,8 +95,7 @@ def test_the_path_is_told_step_by_step():
     rows = re.findall(r'<th scope="row">(\w+)</th><td>(.*?)</td><td class="n">([\d.]+)</td>', page)
     assert rows == [
         ("grid", "0.0°, 30.0°", "5.500"),
-        ("parabola", "no better pose", "5.500"),
-        ("stencil", "352.5°, 33.2°", "5.250"),
+        ("between", "352.5°, 33.2°", "5.250"),
     ]
 
 

@@ -57,7 +57,7 @@ class Fit:
 
     Attributes:
         hypothesis: The refined pose with the energy on the grid, as the model answers.
-        path: The grid's pose, and the poses after each stage of the refinement.
+        path: The grid's pose, and the refined one; the same pose once where none is refined.
         around: The energy around that path.
         reference: (h, w, 3) uint8, the warped reference as colours.
         mismatch: (h, w), each cell's part of the refined energy; None unless the distance is the
@@ -177,8 +177,8 @@ def _fits(
     """Return the image's feature map as colours, and how each hypothesis fits."""
     network: EnergyModel = recognizer.network
     count = len(recognition.hypotheses)
-    stages = network.path(seen.features, seen.energies.hypotheses(count), seen.energies)
     features = seen.features.expand(count, -1, -1, -1)
+    stages = _stages(network, features, seen)
     references = network.matched(features, stages[-1].category[0], stages[-1].pose[0])
     maps = comparable(torch.cat([seen.features, references]), network.distance)
     paint = FeatureColours.fit(maps)
@@ -195,6 +195,15 @@ def _fits(
         for n, hypothesis in enumerate(recognition.hypotheses)
     ]
     return image_colours, tuple(fits)
+
+
+def _stages(network: EnergyModel, features: torch.Tensor, seen: Seen) -> list[Hypotheses]:
+    """Return the hypotheses on the grid and, if references vary between, off it."""
+    on, off = (network.hypotheses(*seen, len(features), refined=r) for r in (False, True))
+    if not network.references.continuous_axes(seen.energies.grid.space):
+        return [on]
+    energy = network.energy_at(features, off.category[0], off.pose[0])
+    return [on, replace(off, energy=energy[None])]
 
 
 def _steps(stages: list[Hypotheses], n: int, axes: tuple[str, ...]) -> tuple[Step, ...]:
