@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,9 @@ from objrec.errors import DataError
 if TYPE_CHECKING:
     from objrec.datasets import Dataset
     from objrec.training import EpochReport, Recipe
+
+
+_INTERRUPTED = 130
 
 
 def _recipe() -> type:
@@ -77,6 +82,9 @@ def train(
     folder of small NORB files. The result is the folder MODEL. The defaults are a full recipe; a
     run that was stopped goes on with the same command and --resume.
 
+    Several processes of one machine train one model, each with its part of every batch, one GPU
+    each where there are GPUs: torchrun --standalone --nproc-per-node N -m objrec train ...
+
     \b
     Examples:
       objrec train data/toys --out out/toys
@@ -85,11 +93,17 @@ def train(
     """  # noqa: D301
     from objrec.datasets import open_dataset
     from objrec.training import train as run
+    from objrec.training.distributed import count_processes, is_first
     from objrec.training.tensorboard import logged
 
     recipe = dataclasses.replace(settings, kind=baseline or "energy")
     dataset = open_dataset(set_path, split, purpose="train")
     validation = None if choices["folds"] else _validation(set_path, dataset)
+    if not is_first():
+        _take_part(run(dataset, out, recipe, validation=validation, **choices))
+        return
+    if count_processes() > 1:  # when one process ends, torchrun terminates the others
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = None
     with Bar("training") as bar:
         reports = run(dataset, out, recipe, validation=validation, on_batch=bar.tick, **choices)
@@ -109,10 +123,20 @@ def train(
     click.echo(f"model: {out}")
 
 
+def _take_part(reports: Iterable[EpochReport]) -> None:
+    """Train along; it is the first process that tells."""
+    try:
+        for _ in reports:
+            pass
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(_INTERRUPTED) from None
+
+
 def _validation(set_path: Path, dataset: Dataset) -> Dataset | None:
     """Return the validation split, to calibrate on; None if there is none of new objects."""
     from objrec.datasets import list_splits, open_dataset
     from objrec.training.calibration import check_validation
+    from objrec.training.distributed import is_first
 
     if dataset.split in ("val", "all") or "val" not in list_splits(set_path):
         return None
@@ -120,7 +144,8 @@ def _validation(set_path: Path, dataset: Dataset) -> Dataset | None:
     try:
         check_validation(dataset, validation)
     except DataError as error:
-        say(f"note: not calibrated: {error}")
+        if is_first():
+            say(f"note: not calibrated: {error}")
         return None
     return validation
 

@@ -34,6 +34,13 @@ class Augmented(NamedTuple):
     mirrored: torch.Tensor
 
 
+class Part(NamedTuple):
+    """Some rows of a batch, and how many images the whole batch has."""
+
+    rows: slice
+    batch: int
+
+
 class Augmentation:
     """Random changes of batches.
 
@@ -50,7 +57,11 @@ class Augmentation:
         self.settings, self.searched, self.front_azimuth = settings, searched, front_azimuth
 
     def __call__(
-        self, images: torch.Tensor, poses: torch.Tensor, generator: torch.Generator
+        self,
+        images: torch.Tensor,
+        poses: torch.Tensor,
+        generator: torch.Generator,
+        part: Part | None = None,
     ) -> Augmented:
         """Return changed images and poses.
 
@@ -58,8 +69,10 @@ class Augmentation:
             images: (B, V, C, H, W) float in [0, 1].
             poses: (B, A) stored units.
             generator: A CPU generator; the same state gives the same changes.
+            part: Of which batch these are some rows; they change as they do among the others.
         """
-        draw = _Draw(len(images), generator, images.device)
+        part = part or Part(slice(0, len(images)), len(images))
+        draw = _Draw(part, generator, images.device)
         images, poses, mirrored = self._mirrored(images, poses, draw)
         images, poses = self._moved(images, poses, draw)
         images = self._bent(images, draw)
@@ -90,7 +103,9 @@ class Augmentation:
             "shift_x": draw.uniform(-s.augment_shift, s.augment_shift),
             "shift_y": draw.uniform(-s.augment_shift, s.augment_shift),
         }
-        centre = images.new_tensor([(w - 1) / 2, (h - 1) / 2]).expand(b, 2)
+        # Filled on the device, here and below: a list would be copied there, and the copy waits.
+        middle = [images.new_full((b,), (side - 1) / 2) for side in (w, h)]
+        centre = torch.stack(middle, dim=1)
         zoom = change["scale"].exp()[:, None].expand(-1, 2)
         if s.augment_aspect:
             half = draw.uniform(-s.augment_aspect, s.augment_aspect) / 2
@@ -113,16 +128,17 @@ class Augmentation:
         if not strength:
             return images
         b, v, c, h, w = images.shape
-        knots = strength * draw.normal(b, 2, _KNOTS, _KNOTS).clamp(-2, 2)
+        knots = strength * draw.normal(2, _KNOTS, _KNOTS).clamp(-2, 2)
         moved = interpolate(knots, size=(h, w), mode="bicubic", align_corners=True)
         rows = torch.arange(h, device=images.device, dtype=images.dtype)[:, None]
         columns = torch.arange(w, device=images.device, dtype=images.dtype)[None, :]
         return remap(
             images.reshape(b, v * c, h, w),
-            columns + w * moved[:, 0],
-            rows + h * moved[:, 1],
+            _normalised(columns + w * moved[:, 0], w),
+            _normalised(rows + h * moved[:, 1], h),
             padding_mode="border",
             align_corners=True,
+            normalized_coordinates=True,
         ).view_as(images)
 
     def _lit(self, images: torch.Tensor, draw: _Draw) -> torch.Tensor:
@@ -188,26 +204,41 @@ def moved_poses(
     return moved
 
 
-class _Draw:
-    """Random numbers for one batch, drawn on the CPU and moved to the images' device."""
+def _normalised(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """Map pixels 0 to side - 1 to -1 to 1, as `remap` does by itself with a copy that waits."""
+    return 2.0 / max(side - 1.0, 1.0) * pixels + (-1.0 if side > 1 else 0.0)
 
-    def __init__(self, count: int, generator: torch.Generator, device: torch.device) -> None:
-        self.count, self.generator, self.device = count, generator, device
+
+class _Draw:
+    """Random numbers for a batch, drawn on the CPU; those of its part go to the images' device."""
+
+    def __init__(self, part: Part, generator: torch.Generator, device: torch.device) -> None:
+        self.part, self.generator, self.device = part, generator, device
 
     def uniform(self, low: float, high: float) -> torch.Tensor:
-        values = torch.rand(self.count, generator=self.generator) * (high - low) + low
-        return values.to(self.device, non_blocking=True)
+        values = torch.rand(self.part.batch, generator=self.generator) * (high - low) + low
+        return self._moved(values)
 
     def chance(self, probability: float) -> torch.Tensor:
-        chosen = torch.rand(self.count, generator=self.generator) < probability
-        return chosen.to(self.device, non_blocking=True)
+        return self._moved(torch.rand(self.part.batch, generator=self.generator) < probability)
 
     def normal(self, *shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=self.generator).to(self.device, non_blocking=True)
+        values = torch.randn(self.part.batch, *shape, generator=self.generator)
+        return self._moved(values)
 
     def normal_like(self, images: torch.Tensor) -> torch.Tensor:
+        shape = (self.part.batch, *images.shape[1:])
         if images.device.type == "cpu":
-            return torch.randn(images.shape, generator=self.generator)
+            return torch.randn(shape, generator=self.generator)[self.part.rows]
         seed = int(torch.randint(2**62, (1,), generator=self.generator))
         on_device = torch.Generator(images.device).manual_seed(seed)
-        return torch.randn(images.shape, generator=on_device, device=images.device)
+        return torch.randn(shape, generator=on_device, device=images.device)[self.part.rows]
+
+    def _moved(self, values: torch.Tensor) -> torch.Tensor:
+        return to_device(values[self.part.rows], self.device)
+
+
+def to_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy a tensor from the CPU to a device without waiting for what the device still does."""
+    pinned = values.pin_memory() if device.type == "cuda" else values
+    return pinned.to(device, non_blocking=True)

@@ -22,7 +22,8 @@ from objrec.datasets.frame import LATENT, OBSERVED, PoseFrame
 from objrec.errors import DataError, Failure, SettingsError
 from objrec.pose import INDEX, PLANE_AXES, PoseSpace
 from objrec.preprocessing import Preprocessing, load_images
-from objrec.training.augmentation import Augmentation, Augmented
+from objrec.training.augmentation import Augmentation, Augmented, Part, to_device
+from objrec.training.distributed import ALONE, Processes
 from objrec.training.settings import Recipe
 
 Progress = Callable[[int, int], None]
@@ -182,9 +183,10 @@ def upright_plane_axes(
 
 
 class Step(NamedTuple):
-    """One training batch: stem outputs, labels, poses as augmented, and where they came from.
+    """A process' part of a batch: stem outputs, labels, poses as augmented, and which images.
 
-    `mirrored` says which images show the object from the other side.
+    `mirrored` says which images show the object from the other side, `batch` how many images the
+    batch has in all processes together.
     """
 
     inputs: torch.Tensor
@@ -192,20 +194,41 @@ class Step(NamedTuple):
     poses: torch.Tensor
     index: torch.Tensor
     mirrored: torch.Tensor
+    batch: int
+
+    @property
+    def share(self) -> float:
+        """This process' part of the batch's images."""
+        return len(self.labels) / self.batch
 
 
 class ImageSource:
     """Augments images at every step, on the device that holds them."""
 
-    def __init__(self, data: TrainingData, augmentation: Augmentation, stem: nn.Module) -> None:
+    def __init__(
+        self,
+        data: TrainingData,
+        augmentation: Augmentation,
+        stem: nn.Module,
+        processes: Processes = ALONE,
+    ) -> None:
         self.data, self.augmentation, self.stem = data, augmentation, stem
+        self.processes = processes
 
     def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[Step]:
-        """Yield the batches of one epoch, in an order drawn from the generator."""
+        """Yield the batches of one epoch, in an order drawn from the generator.
+
+        Every process draws the same numbers, for all images, and changes its own.
+        """
         order = torch.randperm(len(self.data), generator=generator).to(self.data.device)
-        for index in full_batches(order, batch_size):
-            images, poses, mirrored = _augmented(self.data, index, self.augmentation, generator)
-            yield Step(self.stem(images), self.data.labels[index], poses, index, mirrored)
+        for batch in full_batches(order, batch_size):
+            part = Part(self.processes.rows(len(batch)), len(batch))
+            index = batch[part.rows]
+            images, poses, mirrored = _augmented(
+                self.data, index, self.augmentation, generator, part
+            )
+            inputs, labels = self.stem(images), self.data.labels[index]
+            yield Step(inputs, labels, poses, index, mirrored, len(batch))
 
 
 class FrozenSource:
@@ -216,6 +239,7 @@ class FrozenSource:
         poses: (copies, N, A), as augmented.
         mirrored: (copies, N) bool.
         labels: (N,).
+        processes: Who computes which rows of a batch.
     """
 
     def __init__(
@@ -224,19 +248,21 @@ class FrozenSource:
         poses: torch.Tensor,
         mirrored: torch.Tensor,
         labels: torch.Tensor,
+        processes: Processes = ALONE,
     ) -> None:
         self.features, self.poses, self.mirrored = features, poses, mirrored
-        self.labels = labels
+        self.labels, self.processes = labels, processes
 
     def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[Step]:
         """Yield the batches of one epoch; each image comes from a copy drawn at random."""
         order = torch.randperm(len(self.labels), generator=generator)
-        for index in full_batches(order, batch_size):
-            copy = torch.randint(len(self.features), index.shape, generator=generator)
-            copy, index = copy.to(self.labels.device), index.to(self.labels.device)
+        for batch in full_batches(order, batch_size):
+            drawn = torch.randint(len(self.features), batch.shape, generator=generator)
+            rows = self.processes.rows(len(batch))
+            copy, index = (to_device(part[rows], self.labels.device) for part in (drawn, batch))
             inputs = self.features[copy, index].float()
             poses, mirrored = self.poses[copy, index], self.mirrored[copy, index]
-            yield Step(inputs, self.labels[index], poses, index, mirrored)
+            yield Step(inputs, self.labels[index], poses, index, mirrored, len(batch))
 
 
 def full_batches(order: torch.Tensor, batch_size: int) -> Iterator[torch.Tensor]:
@@ -253,6 +279,20 @@ def full_batches(order: torch.Tensor, batch_size: int) -> Iterator[torch.Tensor]
 def batches_an_epoch(images: int, batch_size: int) -> int:
     """Return the number of batches that `full_batches` makes."""
     return sum(1 for _ in full_batches(torch.empty(images), batch_size))
+
+
+def check_batches(images: int, batch_size: int, processes: Processes) -> None:
+    """Make sure that every process has an image of every batch.
+
+    Raises:
+        SettingsError: A batch has fewer images than there are processes.
+    """
+    smallest = min(map(len, full_batches(torch.empty(images), batch_size)))
+    if smallest < processes.count:
+        raise SettingsError(
+            f"settings: batch size {batch_size} leaves {smallest} of {images} images for the last "
+            f"batch, too few for {processes.count} processes; use another size or fewer processes"
+        )
 
 
 @dataclass(frozen=True)
@@ -283,6 +323,7 @@ def frozen_source(
     stem: nn.Module,
     cache: FrozenCache,
     on_progress: Progress,
+    processes: Processes = ALONE,
 ) -> FrozenSource:
     """Run a frozen stem over augmented copies of the set, or read what an earlier run kept.
 
@@ -292,9 +333,9 @@ def frozen_source(
         stem: The frozen backbone.
         cache: How many copies, their seed, and where they are kept.
         on_progress: Called with (images done, images in all).
+        processes: Among whom the copies are divided; all read all of them.
     """
-    copies = []
-    for copy in range(cache.copies):
+    for copy in range(processes.rank, cache.copies, processes.count):
         path = cache.path(copy)
         if not path.is_file():
             generator = torch.Generator().manual_seed(cache.seed * 1_000_003 + 500_000 + copy)
@@ -302,9 +343,10 @@ def frozen_source(
             temporary = path.with_name(path.name + ".partial")
             save_file(_frozen_copy(data, augmentation, stem, generator, progress), temporary)
             temporary.replace(path)
-        copies.append(load_file(path, device=str(data.device)))
+    processes.wait()
+    copies = [load_file(cache.path(c), device=str(data.device)) for c in range(cache.copies)]
     stacked = {name: torch.stack([copy[name] for copy in copies]) for name in copies[0]}
-    return FrozenSource(**stacked, labels=data.labels)
+    return FrozenSource(**stacked, labels=data.labels, processes=processes)
 
 
 def _counting_from(start: int, total: int, on_progress: Progress) -> Callable[[int], None]:
@@ -329,8 +371,12 @@ def _frozen_copy(
 
 
 def _augmented(
-    data: TrainingData, index: torch.Tensor, augmentation: Augmentation, generator: torch.Generator
+    data: TrainingData,
+    index: torch.Tensor,
+    augmentation: Augmentation,
+    generator: torch.Generator,
+    part: Part | None = None,
 ) -> Augmented:
     images, poses = data.images_at(index).float() / 255, data.poses[index]
-    changed = augmentation(images, poses, generator)
+    changed = augmentation(images, poses, generator, part)
     return changed._replace(images=data.preprocessing.standardised(changed.images))

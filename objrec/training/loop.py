@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from objrec.training.data import (
     batches_an_epoch,
     frozen_source,
 )
+from objrec.training.distributed import ALONE, Processes, normalise_globally
 from objrec.training.objective import (
     ClassifierObjective,
     EnergyObjective,
@@ -44,6 +46,8 @@ from objrec.training.settings import Recipe
 # Share of the epochs after which the energies are trusted more than looks to turn objects to one
 # another: a younger model takes fronts for backs, and then learns them so.
 TRUSTED = 0.5
+
+Objective = EnergyObjective | ClassifierObjective
 
 
 class TrainingDiverged(ObjrecError):
@@ -61,6 +65,7 @@ class Job:
         folder: Where the checkpoint is kept.
         stage: For the reports.
         identity: What a checkpoint must have been made for, to be resumed.
+        processes: Who trains it together.
     """
 
     network: nn.Module
@@ -69,6 +74,7 @@ class Job:
     folder: Path
     stage: str
     identity: dict[str, Any]
+    processes: Processes = ALONE
 
 
 class Loop:
@@ -86,10 +92,13 @@ class Loop:
         network, settings = job.network, job.recipe.training
         self.epochs = settings.epochs_for(len(job.data))
         self.steps = batches_an_epoch(len(job.data), settings.batch_size)
+        if job.processes.count > 1:
+            normalise_globally(network)
         self.averaged = averaged_model(network, settings, self.epochs * self.steps)
         self.optimizer = make_optimizer(network, settings)
         self.schedule = one_cycle(self.optimizer, settings, self.epochs * self.steps)
         self.objective = _objective(network, job.recipe)
+        self.forward = job.processes.sharing(_Forward(network, self.objective))
         # A classifier has no energies of poses to estimate offsets by; it takes labels as they are.
         searches = isinstance(network, EnergyModel) and "azimuth" in network.axes
         estimated = searches and job.data.frame.kind("azimuth") == RELATIVE
@@ -111,18 +120,20 @@ class Loop:
             ModelError: The checkpoint cannot be read.
         """
         path = self.job.folder / CHECKPOINT
-        if path.is_file():
+        begun = path.is_file()
+        self.job.processes.wait()
+        if begun:
             self._restore(Checkpoint.load(path))
         else:
             # Before the first epoch too: frozen features are kept from then on, and must not be
             # taken over by a run with other settings.
-            self._checkpoint().save(path)
+            self._save(path)
         yield from self.reports
         source = self._source() if len(self.reports) < self.epochs else None
         for number in range(len(self.reports) + 1, self.epochs + 1):
             report = self._epoch(number, source)
             self.reports.append(report)
-            self._checkpoint().save(path)
+            self._save(path)
             yield report
 
     def result(self) -> nn.Module:
@@ -144,9 +155,10 @@ class Loop:
             settings = replace(settings, augment_roll=reach)
         augmentation = Augmentation(settings, searched, data.front_azimuth)
         if network.extractor.frozen:
-            stem = network.extractor.stem
-            return frozen_source(data, augmentation, stem, self._cache(), self._on_frozen)
-        return ImageSource(data, augmentation, network.extractor.stem)
+            stem, processes = network.extractor.stem, self.job.processes
+            cache = self._cache()
+            return frozen_source(data, augmentation, stem, cache, self._on_frozen, processes)
+        return ImageSource(data, augmentation, network.extractor.stem, self.job.processes)
 
     def _cache(self) -> FrozenCache:
         settings = self.job.recipe.training
@@ -160,11 +172,12 @@ class Loop:
             # Anew from the weights alone: a checkpoint needs no offsets.
             self.relative.estimate(self.result())
         network.train()
-        watch = _Watch(self.job.data.device)
+        watch = _Watch(self.job.data.device, self.job.processes)
         for i, batch in enumerate(source.epoch(settings.batch_size, generator)):
             features, result = self._step(batch, watch)
             self.on_batch((number - 1) * self.steps + i + 1, self.epochs * self.steps)
         watch.check(number)
+        features = self.job.processes.gathered(features, batch.batch)
         gap, variance = collapse_indicators(features, result.maps)
         return EpochReport(
             stage=self.job.stage,
@@ -187,18 +200,22 @@ class Loop:
         device = batch.inputs.device
         mixed = settings.amp and has_bfloat16(device)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
-            features = network.extractor.head(batch.inputs).float()
-            result = self.objective(features, batch.labels, poses)
+            features, result = self.forward(batch.inputs, batch.labels, poses)
         loss = sum(result.terms.values()).mean()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        # Gradients become the mean over processes, whose parts of the batch may differ in size.
+        (loss * (batch.share * self.job.processes.count)).backward()
         norm = nn.utils.clip_grad_norm_(network.parameters(), settings.max_gradient)
-        watch.record(result, batch.labels, norm)
+        watch.record(result, batch, norm)
         watch.learning_rate = self.schedule.get_last_lr()[0]
         self.optimizer.step()
         self.schedule.step()
         self.averaged.update_parameters(network)
         return features.detach(), result
+
+    def _save(self, path: Path) -> None:
+        if self.job.processes.first:
+            self._checkpoint().save(path)
 
     def _checkpoint(self) -> Checkpoint:
         states = {
@@ -223,6 +240,20 @@ class Loop:
         self.reports = [EpochReport(**report) for report in checkpoint.numbers["reports"]]
 
 
+class _Forward(nn.Module):
+    """One step from stem outputs to the terms of the loss, for gradients to be shared by."""
+
+    def __init__(self, network: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.network, self.objective = network, objective
+
+    def forward(
+        self, inputs: torch.Tensor, labels: torch.Tensor, poses: torch.Tensor
+    ) -> tuple[torch.Tensor, StepResult]:
+        features = self.network.extractor.head(inputs).float()
+        return features, self.objective(features, labels, poses)
+
+
 class _Watch:
     """Losses and errors of an epoch, kept on the device so that no step waits for them.
 
@@ -232,19 +263,22 @@ class _Watch:
 
     learning_rate = 0.0
 
-    def __init__(self, device: torch.device) -> None:
-        self._terms: list[dict[str, torch.Tensor]] = []
+    def __init__(self, device: torch.device, processes: Processes) -> None:
+        self.processes = processes
+        self._names: list[str] = []
+        self._terms: list[torch.Tensor] = []
         self._wrong = torch.zeros((), device=device)
 
-    def record(self, result: StepResult, labels: torch.Tensor, gradient: torch.Tensor) -> None:
-        terms = {name: term.detach().mean() for name, term in result.terms.items()}
-        self._terms.append({**terms, "gradient": gradient.detach()})
-        self._wrong += (result.predicted != labels).sum()
+    def record(self, result: StepResult, batch: Step, gradient: torch.Tensor) -> None:
+        means = {name: term.detach().mean() for name, term in result.terms.items()}
+        means["gradient"] = gradient.detach()
+        self._names = list(means)
+        self._terms.append(torch.stack(list(means.values())) * batch.share)
+        self._wrong += (result.predicted != batch.labels).sum()
 
     def check(self, epoch: int) -> None:
         """Name the first term of the first batch that was not finite."""
-        names = list(self._terms[0])
-        values = torch.stack([torch.stack([terms[n] for n in names]) for terms in self._terms])
+        names, values = self._names, self._values
         bad = (~torch.isfinite(values)).nonzero()
         if len(bad):
             batch, term = bad[0].tolist()
@@ -254,15 +288,16 @@ class _Watch:
                 "checkpoint is kept; train anew with a lower --lr and --force"
             )
 
+    @cached_property
+    def _values(self) -> torch.Tensor:
+        """(batches, terms) of all processes; the gradient's norm is the last."""
+        return self.processes.summed(torch.stack(self._terms)).cpu()
+
     def mean_loss(self) -> float:
-        total = sum(
-            sum(float(v) for name, v in terms.items() if name != "gradient")
-            for terms in self._terms
-        )
-        return total / len(self._terms)
+        return sum(sum(terms[:-1]) for terms in self._values.tolist()) / len(self._terms)
 
     def errors(self, images: int) -> float:
-        return float(self._wrong) / images
+        return float(self.processes.summed(self._wrong)) / images
 
 
 def clean_up(folder: Path) -> None:
@@ -285,7 +320,7 @@ def check_same_run(place: Path, saved: dict[str, Any], wanted: dict[str, Any]) -
         )
 
 
-def _objective(network: nn.Module, recipe: Recipe) -> EnergyObjective | ClassifierObjective:
+def _objective(network: nn.Module, recipe: Recipe) -> Objective:
     if isinstance(network, EnergyModel):
         return EnergyObjective(network, recipe.loss, recipe.answers, network.operators())
     return ClassifierObjective(network)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
@@ -15,26 +12,38 @@ from objrec.training.settings import TrainingSettings
 
 def averaged_model(network: nn.Module, settings: TrainingSettings, steps: int) -> AveragedModel:
     """Return the running average of a network's weights and buffers, for a run of that length."""
-    decay = settings.averaging_decay(steps)
-    return AveragedModel(network, multi_avg_fn=_averaging(decay), use_buffers=True)
+    return _Average(network, settings.averaging_decay(steps))
 
 
-def _averaging(decay: float) -> Callable[..., None]:
-    """Return an exponential moving average that starts short, so that brief runs forget the start.
+class _Average(AveragedModel):
+    """An exponential moving average that starts short, so that brief runs forget the start.
 
     The n-th update keeps min(decay, (1 + n) / (10 + n)), as in TensorFlow's moving averages.
+    PyTorch's own updates copy the count to the device, and so wait for it at every step.
     """
 
-    @torch.no_grad()
-    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], count: Any) -> None:
-        kept = min(decay, (1 + int(count)) / (10 + int(count)))
-        for mean, value in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value.to(mean.device), 1 - kept)
-            else:
-                mean.copy_(value)
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__(network, use_buffers=True)
+        self.decay = decay
 
-    return update
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take one more state of the network into the average."""
+        count = int(self.n_averaged)  # kept on the CPU, whatever the weights are on
+        kept = min(self.decay, (1 + count) / (10 + count)) if count else 0.0
+        pairs = list(zip(_tensors(self.module), _tensors(model), strict=True))
+        smooth = [pair for pair in pairs if count and pair[0].is_floating_point()]
+        if smooth:
+            means, values = map(list, zip(*smooth, strict=True))
+            torch._foreach_lerp_(means, values, 1 - kept)
+        for mean, value in pairs:
+            if not count or not mean.is_floating_point():
+                mean.copy_(value)
+        self.n_averaged += 1
+
+
+def _tensors(network: nn.Module) -> list[torch.Tensor]:
+    return [tensor.detach() for tensor in (*network.parameters(), *network.buffers())]
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -20,7 +20,7 @@ from objrec.energy.features import SIZES, image_size
 from objrec.errors import DataError, SettingsError
 from objrec.evaluation.hardware import describe_hardware
 from objrec.pose import INDEX
-from objrec.recognizer import Recognizer, choose_device
+from objrec.recognizer import Recognizer
 from objrec.saving import (
     CARD,
     CONFIG,
@@ -41,9 +41,11 @@ from objrec.training.checkpoint import CHECKPOINT
 from objrec.training.data import (
     Progress,
     TrainingData,
+    check_batches,
     load_training_data,
     upright_plane_axes,
 )
+from objrec.training.distributed import Processes, joined
 from objrec.training.loop import Job, Loop, check_same_run, clean_up
 from objrec.training.reports import METRICS, EpochReport, write_metrics
 from objrec.training.settings import Recipe
@@ -68,6 +70,8 @@ def train(
     """Train a model on all objects of a set and write its folder when the last epoch is done.
 
     Training happens as the reports are drawn: stop drawing, and it stops; its checkpoint stays.
+    Processes that torchrun started train one model together, each with its part of every batch:
+    all of them draw the same reports, and the first one writes the files.
 
     Args:
         dataset: From `open_dataset`.
@@ -91,30 +95,52 @@ def train(
         DataError: The set cannot be trained on.
         SettingsError: The folder holds something already, or a checkpoint of another run.
         TrainingDiverged: A loss or gradient was not finite.
+        ProcessLost: Of several processes another one ended.
 
     Example:
         ``for report in train(open_dataset("data/toys"), "out/toys"): print(report)``
     """
     out, dataset = Path(out), dataset.with_present_categories()
     recipe = (settings or Recipe()).settled(dataset.colour, _side(dataset))
-    run = _Run(recipe, choose_device(device), on_batch or _silent, keep_every)
-    if resume and (out / CONFIG).is_file():
-        _tidy(out)  # in case it was killed in its very last step
+    with joined(device) as processes:
+        run = _Run(recipe, processes, on_batch or _silent, keep_every)
+        claim = _Claim(out, folds, resume, force)
+        yield from _trained(run, dataset, claim, None if folds else validation)
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """Which folder a call wants, and what it may do with what is in it."""
+
+    out: Path
+    folds: int | None
+    resume: bool
+    force: bool
+
+
+def _trained(
+    run: _Run, dataset: Dataset, claim: _Claim, validation: Dataset | None
+) -> Iterator[EpochReport]:
+    out, folds = claim.out, claim.folds
+    if claim.resume and (out / CONFIG).is_file():
+        run.tidy(out)  # in case it was killed in its very last step
         return
-    _check_free(out, resume or force)
-    if resume and not folds and _folds_in(out):
+    _check_free(out, claim.resume or claim.force)
+    if claim.resume and not folds and _folds_in(out):
         raise SettingsError(f"{out}: was begun with --folds; resume with the same number")
     # What is wrong with the set or the settings shows before anything is deleted or trained.
     splits = [hold_out_objects(dataset, fold, folds) for fold in range(folds or 0)]
-    validation = None if folds else validation
     if validation is not None:
         check_validation(dataset, validation)
     job = run.job(dataset, out, "")
-    if force:
-        _clear(out)
+    run.processes.agree((claim, run.keep_every, job.identity))  # and all have looked by now
+    if claim.force:
+        if run.processes.first:
+            _clear(out)
+        run.processes.wait()
     answers = yield from _held_out(run, dataset, out, splits)
     yield from run.fit(job, dataset, answers, validation)
-    _tidy(out)
+    run.tidy(out)
 
 
 def _side(dataset: Dataset) -> int | None:
@@ -136,9 +162,14 @@ class _Run:
     """What the models of one call share."""
 
     recipe: Recipe
-    device: torch.device
+    processes: Processes
     on_batch: Progress
     keep_every: int | None = None
+
+    def tidy(self, out: Path) -> None:
+        """Delete what a finished model does not need."""
+        if self.processes.first:
+            _tidy(out)
 
     def fit(
         self,
@@ -158,17 +189,23 @@ class _Run:
         job.folder.mkdir(parents=True, exist_ok=True)
         loop = Loop(job, self.on_batch, on_frozen=self.on_batch)
         for report in loop.run():
-            write_metrics(job.folder, loop.reports)
-            if self._keeps(report, loop):
-                network = copy.deepcopy(loop.result()).cpu()
-                kept = self._saved(job, dataset, loop, network, [])
-                save_model(job.folder / EPOCHS / f"{report.epoch:03d}", kept)
+            if self.processes.first:
+                write_metrics(job.folder, loop.reports)
+                self._keep(report, loop, dataset)
             yield report
+        if not self.processes.first:
+            return
         saved = self._saved(job, dataset, loop, loop.result().cpu(), answers)
         if validation is not None:
-            saved = _validated(saved, validation, self.device)
+            saved = _validated(saved, validation, self.processes.device)
         save_model(job.folder, saved)
         clean_up(job.folder)
+
+    def _keep(self, report: EpochReport, loop: Loop, dataset: Dataset) -> None:
+        if self._keeps(report, loop):
+            network = copy.deepcopy(loop.result()).cpu()
+            kept = self._saved(loop.job, dataset, loop, network, [])
+            save_model(loop.job.folder / EPOCHS / f"{report.epoch:03d}", kept)
 
     def _keeps(self, report: EpochReport, loop: Loop) -> bool:
         """Whether the model as it is now is to be kept; of earlier epochs it is gone."""
@@ -180,6 +217,8 @@ class _Run:
         self, job: Job, dataset: Dataset, loop: Loop, network: nn.Module, answers: list[HeldOut]
     ) -> SavedModel:
         facts = _facts(dataset, job.data, loop.reports, self.recipe)
+        if self.processes.count > 1:
+            facts["processes"] = self.processes.count
         if answers:
             errors = ", ".join(f"{100 * fold.error_rate:.1f} %" for fold in answers)
             facts["error on held-out objects, by fold"] = errors
@@ -213,6 +252,7 @@ class _Run:
         features = recipe.model.extractor
         side = image_size(features, recipe.model.image_side)
         data = load_training_data(dataset, recipe, side, features in SIZES, self.on_batch)
+        check_batches(len(data), recipe.training.batch_size, self.processes)
         # Heads cannot learn what is not labelled, as planar views cannot: no latent view axes.
         references = recipe.model.references if recipe.kind == "energy" else "planar"
         poses = data.poses.numpy().astype(float)
@@ -231,12 +271,13 @@ class _Run:
                 background=bool(data.background),
             )
         return Job(
-            network=network.to(self.device),
-            data=data.to(self.device),
+            network=network.to(self.processes.device),
+            data=data.to(self.processes.device),
             recipe=recipe,
             folder=folder,
             stage=stage,
             identity={"settings": recipe.to_json(), "data": _fingerprint(dataset, data)},
+            processes=self.processes,
         )
 
 
@@ -253,7 +294,9 @@ def _held_out(
             check_same_run(folder / CONFIG, {key: made.get(key) for key in wanted}, wanted)
         else:
             yield from run.fit(job, part, [])
-        recognizer = Recognizer(load_model(folder), str(run.device))
+        if not run.processes.first:
+            continue
+        recognizer = Recognizer(load_model(folder), str(run.processes.device))
         found = held_out_answers(recognizer, dataset.subset(held_out))
         answers += [found] if found.objects else []  # a fold may hold out background only
     return answers

@@ -79,6 +79,16 @@ def few(toys) -> Dataset:
     return dataset.subset(even & (dataset.factors["instance"] < "2") & (dataset.poses[:, 1] == 30))
 
 
+@pytest.fixture(scope="session")
+def small_set(toys, tmp_path_factory) -> Path:
+    """The views of `few` as files of their own, for commands."""
+    root = tmp_path_factory.mktemp("sets") / "few"
+    root.mkdir()
+    (root / "set.json").write_text((toys / "set.json").read_text())
+    write_toys(root, "balls-training", [0, 1], list(range(0, 36, 6)), [0])
+    return root
+
+
 @pytest.fixture
 def quick() -> Callable[..., Recipe]:
     """Make a recipe that trains in well under a second on `few`, with changes."""
