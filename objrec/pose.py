@@ -226,6 +226,7 @@ class PoseGrid:
 
     def __init__(self, space: PoseSpace) -> None:
         self.space = space
+        self._kept: dict[tuple[str, torch.device], torch.Tensor] = {}
 
     @cached_property
     def poses(self) -> torch.Tensor:
@@ -280,7 +281,7 @@ class PoseGrid:
         Returns:
             (...) float64 positions in [0, n - 1], or [0, n) where the axis wraps.
         """
-        knots = torch.tensor(self.space.values[name], dtype=torch.float64, device=values.device)
+        knots = self._values(name, values.device)
         values = values.double()
         n = len(knots)
         if self.wraps(name):
@@ -298,6 +299,13 @@ class PoseGrid:
         fraction = (inside - knots[left]) / (knots[left + 1] - knots[left])
         position = left + fraction
         return position % n if self.wraps(name) else position
+
+    def _values(self, name: str, device: torch.device) -> torch.Tensor:
+        """Return an axis' values as float64; kept, since a copy to a GPU waits for what it does."""
+        if (name, device) not in self._kept:
+            values = torch.tensor(self.space.values[name], dtype=torch.float64)
+            self._kept[name, device] = values.to(device)
+        return self._kept[name, device]
 
     def nearest(self, name: str, values: torch.Tensor | float) -> Any:
         """Return the index of the grid value nearest to each value on one axis."""

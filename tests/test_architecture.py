@@ -23,7 +23,7 @@ ROWS = (
     ("energy", "losses", "rendering"),
     ("saving",),
     ("recognizer",),
-    ("evaluation", "export"),
+    ("evaluation", "export", "batch"),
     ("training", "report"),
     ("learning", "protocols", "demos"),
     ("cli",),
@@ -49,6 +49,7 @@ HOMES = {
     "tensorboard": ("training/",),
     "onnx": ("export/",),
     "onnxruntime": ("export/",),
+    "ray": ("batch/",),
 }
 
 # These units are pure: they compute on what they are handed.

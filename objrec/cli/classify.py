@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from objrec.cli.engine import answered_by, check_engine, engine_options
 from objrec.cli.flags import device_option, mirror_option, model_option
-from objrec.cli.inputs import Item, expand, opened, paired
+from objrec.cli.inputs import Item, expand, paired
 from objrec.cli.recognitions import write_csv, write_json, write_table
 from objrec.cli.tables import Bar, say
 from objrec.cli.together import check_flags, recognized_together, relative_poses
@@ -26,6 +28,7 @@ _UNCALIBRATED = (
     "rough; 'objrec train --folds' calibrates, or 'objrec calibrate' with further objects"
 )
 
+_TABLE = 500  # images of one table
 _GRAYED = "note: this model knows gray images only: colour images were converted"
 
 
@@ -63,6 +66,7 @@ _GRAYED = "note: this model knows gray images only: colour images were converted
     help="with --together: a CSV file,azimuth[,elevation] in degrees; only differences count",
 )
 @mirror_option
+@engine_options
 @device_option
 def classify(
     images: tuple[str, ...],
@@ -75,6 +79,8 @@ def classify(
     step: float | None,
     poses: Path | None,
     mirror: bool,
+    engine: str,
+    workers: int | None,
     device: str,
 ) -> int:
     """Say what is on images, and how it is turned.
@@ -94,37 +100,50 @@ def classify(
       objrec classify photos/ 'more/*.png' --model out/mine --json
       objrec classify data/toys@test:0-5 --hypotheses 3
       objrec classify turntable/ --together --step 30 --model out/mine
+      objrec classify archive/ --recursive --engine ray --csv > answers.csv
     """  # noqa: D301
     check_flags(together, step, poses)
+    check_engine(engine, workers, together)
     items = expand(images, recursive=recursive)
     from objrec.recognizer import Recognizer
 
-    recognizer = Recognizer.load(model, device=device)
+    recognizer = Recognizer.load(model, device="cpu" if engine == "ray" else device)
     recognizer = recognizer.mirroring() if mirror else recognizer
     items = paired(items, recognizer.preprocessing.cameras)
     turned = relative_poses(items, step, poses)
-    seen = _Seen()
     choices = {"refine": refine, "hypotheses": hypotheses or (3 if form == "json" else 1)}
-    with Bar("classifying", shown=form is None or not sys.stdout.isatty()) as bar:
-        if together:
-            found = recognized_together(recognizer, items, turned, **choices)
-        else:
-            recognitions = recognizer.recognize_many(opened(items), **choices)
-            found = zip(items, recognitions, strict=True)
-        answers = seen.watched(found, bar, len(items))
-        if form is None:  # a table needs all its rows, and no bar beneath it
-            answers = list(answers)
-        else:
-            _WRITERS[form](answers)
+    if together:
+        found = recognized_together(recognizer, items, turned, **choices)
+    else:
+        asked = {"model": model, "device": device, "mirror": mirror}
+        answers = answered_by(engine, recognizer, items, asked, workers, **choices)
+        found = zip(items, answers, strict=True)
+    seen = _Seen(len(items))
     if form is None:
-        write_table(answers)
+        _print_tables(seen, found)
         if recognizer.calibration is None and not recognizer.background and seen.answered:
             say(_UNCALIBRATED)
         if seen.unknown:
             say(f"note: {why_unknown(recognizer)}")
+    else:
+        with Bar("classifying", shown=not sys.stdout.isatty()) as bar:
+            _WRITERS[form](seen.watched(found, bar))
     if seen.colour and not recognizer.preprocessing.colour:
         say(_GRAYED)
     return 1 if seen.failed else 0
+
+
+def _print_tables(seen: _Seen, found: Iterable[tuple[Item, Recognition | Failure]]) -> None:
+    """Print a table of the answers; of many images several, so that no more need be held.
+
+    A table needs all its rows, and no bar beneath it.
+    """
+    waiting = iter(found)
+    part: list[tuple[Item, Recognition | Failure]] | None = None
+    while part != []:
+        with Bar("classifying") as bar:
+            part = list(seen.watched(islice(waiting, _TABLE), bar))
+        write_table(part)
 
 
 def why_unknown(recognizer: Recognizer) -> str:
@@ -142,18 +161,21 @@ def why_unknown(recognizer: Recognizer) -> str:
 
 @dataclass
 class _Seen:
-    """What went by: how many answers, 'unknown' among them, and failures, and any colour."""
+    """What went by, of `total` images: answers, 'unknown' among them, failures, and any colour."""
 
+    total: int
+    done: int = 0
     answered: int = 0
     unknown: int = 0
     failed: int = 0
     colour: bool = False
 
     def watched(
-        self, found: Iterable[tuple[Item, Recognition | Failure]], bar: Bar, total: int
+        self, found: Iterable[tuple[Item, Recognition | Failure]], bar: Bar
     ) -> Iterator[tuple[Item, Recognition | Failure]]:
         """Pass the answers on, moving the bar and naming what failed."""
-        for done, (item, answer) in enumerate(found, 1):
+        for item, answer in found:
+            self.done += 1
             if isinstance(answer, Failure):
                 self.failed += 1
                 bar.say(f"objrec: {answer}")
@@ -161,5 +183,5 @@ class _Seen:
                 self.answered += 1
                 self.unknown += bool(answer.unknown)
                 self.colour = self.colour or bool(answer.original and answer.original.colour)
-            bar.tick(done, total)
+            bar.tick(self.done, self.total)
             yield item, answer

@@ -1,10 +1,15 @@
-"""What ``objrec classify`` is given: files, folders, globs, camera pairs, samples of a data set."""
+"""What ``objrec classify`` is given: files, folders, globs, camera pairs, samples of a data set.
+
+A folder may hold hundreds of thousands of images, so nothing is kept of one but its name.
+"""
 
 from __future__ import annotations
 
 import glob
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +25,7 @@ _OF_A_SET = re.compile(r"(?P<folder>.+)@(?P<split>[^@:]*)(:(?P<rows>[\d,-]+))?")
 _OF_A_CAMERA = re.compile(r"(?P<name>.+)-camera\d+(?P<suffix>\.\w+)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SetItem:
     """A sample of a data set, not yet read.
 
@@ -44,7 +49,30 @@ class SetItem:
 Item = Path | tuple[Path, ...] | SetItem | Failure
 
 
-def expand(words: tuple[str, ...], *, recursive: bool = False) -> list[Item]:
+class Items(Sequence[Item]):
+    """Items in order, paths held as text: a seventh of the memory of `Path` objects."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._stored = [_stored(item) for item in items]
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __getitem__(self, index: int) -> Item:
+        """Return one item; paths are made anew each time."""
+        found = self._stored[index]
+        if isinstance(found, str):
+            return Path(found)
+        return tuple(map(Path, found)) if isinstance(found, tuple) else found
+
+
+def _stored(item: Item) -> str | tuple[str, ...] | SetItem | Failure:
+    if isinstance(item, tuple):
+        return tuple(map(str, item))
+    return str(item) if isinstance(item, Path) else item
+
+
+def expand(words: tuple[str, ...], *, recursive: bool = False) -> Items:
     """Find the images that the words of a command line stand for.
 
     Args:
@@ -58,34 +86,47 @@ def expand(words: tuple[str, ...], *, recursive: bool = False) -> list[Item]:
     Raises:
         DataError: There is no image at all.
     """
-    items = [item for word in words for item in _expand_one(word, recursive)]
-    failures = [item for item in items if isinstance(item, Failure)]
-    if len(failures) == len(items):
-        raise DataError(str(failures[0]) if failures else "no images; name files or a folder")
+    items = Items(item for word in words for item in _expand_one(word, recursive))
+    if all(isinstance(item, Failure) for item in items):
+        raise DataError(str(items[0]) if items else "no images; name files or a folder")
     return items
 
 
-def paired(items: list[Item], cameras: int) -> list[Item]:
+def paired(items: Sequence[Item], cameras: int) -> Sequence[Item]:
     """Put the images of all cameras of an object together, for a model of several cameras.
 
     Files are told by their names, NAME-camera0.png, NAME-camera1.png, …, which is how ``data
     export`` names them; all else is left as it is.
     """
-    if cameras == 1:
-        return items
-    groups: dict[object, list[Item]] = {}
+    return items if cameras == 1 else Items(_pairs(items, cameras))
+
+
+def _pairs(items: Sequence[Item], cameras: int) -> Iterator[Item]:
+    """Yield the items, those of an object where the first of them is."""
+    groups: dict[str | int, int | list[int]] = {}  # name without camera → where, or where all are
     for number, item in enumerate(items):
-        match = _OF_A_CAMERA.fullmatch(item.name) if isinstance(item, Path) else None
-        key = (item.parent, match["name"], match["suffix"]) if match else number
-        groups.setdefault(key, []).append(item)
-    return [item for group in groups.values() for item in _joined(group, cameras)]
+        key = _object(item)
+        if key is None:
+            groups[number] = number
+        elif isinstance(found := groups.setdefault(key, number), list):
+            found.append(number)
+        elif found != number:
+            groups[key] = [found, number]
+    for group in groups.values():
+        members = [items[i] for i in (group if isinstance(group, list) else [group])]
+        yield from _joined(members, cameras)
+
+
+def _object(item: Item) -> str | None:
+    match = _OF_A_CAMERA.fullmatch(item.name) if isinstance(item, Path) else None
+    return f"{item.parent}/{match['name']}/{match['suffix']}" if match else None
 
 
 def _joined(group: list[Item], cameras: int) -> list[Item]:
-    return [tuple(sorted(group))] if len(group) == cameras > 1 else group
+    return [tuple(sorted(group))] if len(group) == cameras else group
 
 
-def opened(items: list[Item]) -> Iterator[Path | tuple[Path, ...] | Sample | Failure]:
+def opened(items: Iterable[Item]) -> Iterator[Path | tuple[Path, ...] | Sample | Failure]:
     """Read the samples of data sets one by one; files are left to the recogniser."""
     for item in items:
         if not isinstance(item, SetItem):
@@ -116,16 +157,28 @@ def _expand_one(word: str, recursive: bool) -> Iterator[Item]:
 
 
 def _images_in(folder: Path, recursive: bool) -> Iterator[Item]:
-    from objrec.datasets.images import is_image_name
-
-    found = folder.rglob("*") if recursive else folder.iterdir()
-    images = sorted(path for path in found if is_image_name(path) and path.is_file())
-    if not images:
+    found = False
+    for name in _names_in(str(folder), recursive):
+        found = True
+        yield Path(name)
+    if not found:
         how = "" if recursive else "; add --recursive for its subfolders"
         yield Failure(
             str(folder), f"holds no images{how}, or write '{folder}@test' for samples of a data set"
         )
-    yield from images
+
+
+def _names_in(folder: str, recursive: bool) -> Iterator[str]:
+    """Yield the image files of a folder as `sorted` puts their paths, name by name."""
+    from objrec.datasets.images import is_image_name
+
+    for name in sorted(os.listdir(folder)):  # noqa: PTH208  (names take little memory)
+        path = f"{folder}{os.sep}{name}"
+        if recursive and os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+            with suppress(PermissionError):  # a subfolder that may not be read is passed over
+                yield from _names_in(path, recursive)
+        elif is_image_name(Path(name)) and os.path.isfile(path):  # noqa: PTH113
+            yield path
 
 
 def _samples(word: str, match: re.Match[str]) -> Iterator[SetItem]:

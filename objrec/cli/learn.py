@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ def _check_free(out: Path, force: bool) -> None:
         raise SettingsError(f"{out}: is not empty; give a new folder, or use --force")
 
 
-def _poses(items: list[Item], path: Path | None) -> list[Pose | None]:
+def _poses(items: Sequence[Item], path: Path | None) -> list[Pose | None]:
     """Return what is known of each pose: from the file if there is one, else from the set."""
     from objrec.pose import Pose
 

@@ -7,7 +7,9 @@ others went on, 2 the input, the settings or the command line was refused, 130 i
 from __future__ import annotations
 
 import errno
+import os
 import sys
+import time
 from collections.abc import Sequence
 
 import click
@@ -27,6 +29,10 @@ from objrec.cli.render import render
 from objrec.cli.report import report
 from objrec.cli.train import train
 from objrec.errors import ObjrecError
+
+# Threads that wait for work sleep: those that spin slow two threads down to a fraction of one as
+# soon as another process is busy. It is read when PyTorch is loaded, which is later.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 REFUSED, INTERRUPTED = 2, 130
 _USERS_ERRNOS = (
@@ -107,5 +113,12 @@ def _refuse(message: str) -> int:
     return REFUSED
 
 
+# Under torchrun all processes meet the same error: the first one tells it and ends, and torchrun
+# ends the others. One that has an error of its own tells it after so many seconds.
+_PATIENCE = 20.0
+
+
 def _say(message: str) -> None:
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(_PATIENCE)
     click.echo(f"objrec: {message}", err=True)

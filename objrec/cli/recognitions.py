@@ -59,7 +59,10 @@ def write_csv(answers: Answers) -> None:
 
 
 def write_table(answers: Answers) -> None:
-    """Print a table with the answer to each image, and beneath it the other hypotheses."""
+    """Print a table with the answer to each image, and beneath it the other hypotheses.
+
+    All its rows are held at once; of many images, print several.
+    """
     known = [(i, a) for i, a in answers if not isinstance(a, Failure)]
     axes = list(dict.fromkeys(axis for _, a in known for axis in a.pose.to_dict()))
     with_truth = any(isinstance(item, SetItem) for item, _ in known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ def check_flags(together: bool, step: float | None, poses: Path | None) -> None:
 
 
 def relative_poses(
-    items: list[Item], step: float | None, poses: Path | None
+    items: Sequence[Item], step: float | None, poses: Path | None
 ) -> list[dict[str, float]] | None:
     """Return axis → degrees for each item; None where nothing is known.
 
@@ -46,7 +46,7 @@ def relative_poses(
 
 def recognized_together(
     recognizer: Recognizer,
-    items: list[Item],
+    items: Sequence[Item],
     turned: list[dict[str, float]] | None,
     **choices: Any,
 ) -> Iterator[tuple[Item, Recognition | Failure]]:

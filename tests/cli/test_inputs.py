@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from objrec.cli.inputs import SetItem, expand, opened, paired
+from objrec.cli.inputs import Items, SetItem, expand, opened, paired
 from objrec.errors import DataError, Failure
 
 
@@ -36,6 +37,28 @@ def test_recursive_goes_into_subfolders(album):
     assert names(".", recursive=True) == ["a.JPG", "b.png", "deep/c.png"]
 
 
+def test_recursive_is_in_the_order_of_sorted_paths(photos, tmp_path):
+    picture = next((photos / "test").glob("*.png"))
+    for name in ("b.png", "b/z.png", "b/a/x.JPG", "b.a/y.png", "a-b.png", "c/.d/q.png", "B/e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, tmp_path / name)
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "nowhere.png").symlink_to(tmp_path / "missing.png")
+    (tmp_path / "again").symlink_to(tmp_path / "b")
+    wanted = sorted(p for p in tmp_path.rglob("*") if p.is_file() and "again" not in p.parts)
+    assert list(expand((str(tmp_path),), recursive=True)) == wanted
+    assert len(wanted) == 7
+
+
+def test_a_hundred_thousand_paths_take_little_memory(tmp_path):
+    tracemalloc.start()
+    items = Items(Path("photos", f"{number:07d}.png") for number in range(100_000))
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 10e6
+    assert items[99_999] == Path("photos/0099999.png")
+
+
 def test_a_quoted_glob_is_expanded(album):
     assert names("*.png") == ["b.png"]
     assert names("**/c.*") == ["deep/c.png"]
@@ -55,7 +78,7 @@ def test_brackets_in_the_name_of_a_file_are_no_glob(album):
 
 
 def test_two_cameras_are_one_item(album):
-    assert expand(("b.png+a.JPG",)) == [(Path("b.png"), Path("a.JPG"))]
+    assert list(expand(("b.png+a.JPG",))) == [(Path("b.png"), Path("a.JPG"))]
 
 
 def test_files_named_by_camera_are_one_item_for_a_model_of_as_many_cameras():
@@ -63,13 +86,13 @@ def test_files_named_by_camera_are_one_item_for_a_model_of_as_many_cameras():
     other, alone = Path("b/x-camera0.png"), Path("photo.jpg")
     items = [right, other, alone, left]
     assert paired(items, 1) == items
-    assert paired(items, 2) == [(left, right), other, alone]
-    assert paired(items, 3) == [right, left, other, alone]
+    assert list(paired(items, 2)) == [(left, right), other, alone]
+    assert list(paired(items, 3)) == [right, left, other, alone]
 
 
 def test_a_plus_in_the_name_of_a_file_is_no_pair(album):
     shutil.copy("b.png", "b+a.png")
-    assert expand(("b+a.png",)) == [Path("b+a.png")]
+    assert list(expand(("b+a.png",))) == [Path("b+a.png")]
 
 
 def test_a_word_for_nothing_fails_while_the_others_go_on(album):
@@ -143,5 +166,5 @@ def test_samples_are_read_one_by_one_and_a_broken_one_fails_alone(photos, tmp_pa
 
 def test_files_are_left_to_the_recogniser(album):
     items = expand(("b.png", "nothing.png"))
-    assert list(opened(items)) == items
+    assert list(opened(items)) == list(items)
     assert not any(isinstance(item, SetItem) for item in items)

@@ -80,6 +80,21 @@ def test_help_does_not_import_the_heavy_libraries():
 
 
 @pytest.mark.parametrize(
+    ("given", "wanted"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")]
+)
+def test_idle_threads_sleep_unless_told_otherwise(given, wanted):
+    kept = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    code = "import os, sys, objrec.cli.main as main; print(os.environ['OMP_WAIT_POLICY'])"
+    code += "; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=kept | given, capture_output=True, text=True, check=True
+    )
+    policy, torch_loaded = done.stdout.split()
+    assert policy == wanted
+    assert torch_loaded == "False", "it would be too late then"
+
+
+@pytest.mark.parametrize(
     ("words", "line"),
     [
         (["trian"], "objrec: no such command 'trian'; did you mean 'train'?"),
