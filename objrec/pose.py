@@ -227,6 +227,7 @@ class PoseGrid:
     def __init__(self, space: PoseSpace) -> None:
         self.space = space
         self._kept: dict[tuple[str, torch.device], torch.Tensor] = {}
+        self._gaps: dict[str, torch.Tensor] = {}
 
     @cached_property
     def poses(self) -> torch.Tensor:
@@ -329,12 +330,14 @@ class PoseGrid:
 
         Beyond an end it is +inf, as for a single value.
         """
-        values = torch.tensor(self.space.values[name], dtype=torch.float64)
-        ends = torch.full((2,), torch.inf, dtype=torch.float64)
-        if self.wraps(name):
-            ends[:] = AXIS[name].period - (values[-1] - values[0])
-        gaps = torch.cat([ends[:1], values.diff(), ends[1:]])
-        return torch.stack([gaps[:-1], gaps[1:]], dim=1).float()
+        if name not in self._gaps:
+            values = torch.tensor(self.space.values[name], dtype=torch.float64)
+            ends = torch.full((2,), torch.inf, dtype=torch.float64)
+            if self.wraps(name):
+                ends[:] = AXIS[name].period - (values[-1] - values[0])
+            gaps = torch.cat([ends[:1], values.diff(), ends[1:]])
+            self._gaps[name] = torch.stack([gaps[:-1], gaps[1:]], dim=1).float()
+        return self._gaps[name]
 
     def steps(self, name: str) -> torch.Tensor:
         """Return the local grid step at each value of an axis, (n,); 0 for a single value.

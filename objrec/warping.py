@@ -19,12 +19,13 @@ Convention (camera frame: x right, y down, z away from the camera; directions as
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 
-from objrec.pose import AXES, INDEX, PLANE_AXES, PoseGrid
+from objrec.pose import AXES, INDEX, PLANE_AXES, PoseGrid, PoseSpace
 
 
 def warp_maps(maps: torch.Tensor, poses: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -84,6 +85,33 @@ class Operators:
     plane: torch.Tensor
     coverage: torch.Tensor
 
+    def part(self, chosen: Mapping[str, Sequence[int]]) -> Operators:
+        """Return the warps of some of each axis' grid values.
+
+        Args:
+            chosen: Axis → indices of its values; all of the axes that are not named.
+
+        Returns:
+            The warps in the order of the indices; P is the product of their numbers.
+        """
+        values = self.grid.space.values
+        kept = {name: chosen.get(name, range(len(own))) for name, own in values.items()}
+        space = PoseSpace({name: [values[name][i] for i in kept[name]] for name in values})
+        plane = torch.arange(len(self.plane))
+        for axis, name in enumerate(named := space.part(PLANE_AXES).axes):
+            plane = plane.view([len(values[n]) for n in named]) if axis == 0 else plane
+            plane = plane.index_select(axis, torch.tensor(list(kept[name])))
+        plane = plane.flatten().to(self.plane.device)
+        azimuth = list(kept.get("azimuth", (0,)))
+        elevation = list(kept.get("elevation", (0,)))
+        return Operators(
+            space.grid(),
+            self.azimuth[azimuth],
+            self.elevation[elevation],
+            self.plane[plane],
+            self.coverage[plane],
+        )
+
 
 def operators(grid: PoseGrid, depth: int, h: int, w: int) -> Operators:
     """Make the constant matrices of all warps of a grid, for volumes (depth, h, w).
@@ -116,10 +144,32 @@ def apply_turns(volumes: torch.Tensor, ops: Operators) -> torch.Tensor:
     na, ne = len(ops.azimuth), len(ops.elevation)
     rows = volumes.permute(0, 3, 1, 2, 4).reshape(n * h * c, d * w)
     turned = torch.matmul(rows, ops.azimuth.transpose(1, 2)).view(na, n, h, c, d, w)
-    # The elevations' matrices stand on the left: their product needs no further copy.
-    columns = turned.permute(2, 4, 0, 1, 3, 5).reshape(h * d, na * n * c * w)
-    turned = torch.matmul(ops.elevation.flatten(0, 1), columns)
-    return turned.view(ne, h, d, na, n, c, w).permute(4, 3, 0, 5, 2, 1, 6)
+    # Depth is left innermost, where those who stack it as channels read it from.
+    rows = turned.permute(0, 1, 5, 3, 2, 4).reshape(na * n * w * c, h * d)
+    turned = torch.matmul(rows, ops.elevation.flatten(0, 1).T)
+    return turned.view(na, n, w, c, ne, h, d).permute(1, 0, 4, 3, 6, 5, 2)
+
+
+def turn_each(
+    volumes: torch.Tensor, ops: Operators, azimuth: torch.Tensor, elevation: torch.Tensor
+) -> torch.Tensor:
+    """Turn volumes, each by grid values of its own; equal to `apply_turns` there.
+
+    Args:
+        volumes: (U, C, depth, h, w), one for each azimuth.
+        ops: Matrices for the same depth, h and w.
+        azimuth: (U,) indices.
+        elevation: (V, 2) the place of a turned volume among the U, and the elevation's index.
+
+    Returns:
+        (V, C, depth, h, w), a view that is not contiguous.
+    """
+    u, c, d, h, w = volumes.shape
+    cells = volumes.permute(0, 2, 4, 3, 1).reshape(u, d * w, h * c)
+    turned = torch.bmm(ops.azimuth[azimuth], cells).view(u, d, w, h, c)
+    cells = turned.permute(0, 3, 1, 2, 4).reshape(u, h * d, w * c)[elevation[:, 0]]
+    turned = torch.bmm(ops.elevation[elevation[:, 1]], cells)
+    return turned.view(-1, h, d, w, c).permute(0, 4, 2, 1, 3)
 
 
 def apply_plane(maps: torch.Tensor, ops: Operators) -> torch.Tensor:

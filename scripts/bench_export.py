@@ -5,8 +5,7 @@
 One thread. Images of the sample set's test split, from uint8 as the files hold them to category
 and pose of the grid, one at a time and 64 at once. All runs are interleaved and each figure is the
 best of its rounds, since others may use the machine; ratios are to the recogniser of the same run.
-The int8 weights are fitted to training images. Results go to scripts/results/bench_export.json,
-and the table into docs/performance.md.
+The int8 weights are fitted to training images. Results go to scripts/results/bench_export.json.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from performance_tables import export_table
 
 from objrec import Recognizer, open_dataset
 from objrec.evaluation.hardware import describe_hardware
@@ -34,8 +34,6 @@ from objrec.export import export
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "bench_export.json"
-GUIDE = ROOT / "docs" / "performance.md"
-MARKS = "<!-- table export -->", "<!-- end export -->"
 BATCHES, CALIBRATION, EVERY = (1, 64), 128, 2
 Answer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """uint8 (B, V, H, W) → categories (B,) and the lowest energy of each category (B, K)."""
@@ -54,7 +52,6 @@ def main() -> None:
         sizes, answering = made(recognizer, Path(folder))
     best = timed(answering, images, arguments.rounds)
     rows = figures(answering, images, labels, best, sizes)
-    print(table(rows))
     record = {
         "command": "python scripts/bench_export.py",
         "model": recognizer.name,
@@ -65,7 +62,7 @@ def main() -> None:
         "rows": rows,
     }
     RESULTS.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    GUIDE.write_text(with_table(GUIDE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    print("\n".join(export_table()))
 
 
 def toys(split: str, every: int) -> tuple[np.ndarray, np.ndarray]:
@@ -185,32 +182,6 @@ def together(answer: Answer, images: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Return the answers to many images, 64 at a time."""
     parts = [answer(images[first : first + 64]) for first in range(0, len(images), 64)]
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return the table of docs/performance.md, as Markdown."""
-    lines = [
-        "| | ms an image, one at a time | 64 at once | of the recogniser's | MB | error "
-        "| energies differ |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for row in rows:
-        size = f"{row['bytes'] / 1e6:.1f}" if row["bytes"] else "–"
-        mean, largest = row["energy_mean_difference"], row["energy_largest_difference"]
-        gap = f"{mean:.2g}, at most {largest:.2g}" if row["bytes"] else "–"
-        lines.append(
-            f"| {row['name']} | {row['ms_batch_1']:.2f} | {row['ms_batch_64']:.2f} "
-            f"| {row['ratio_batch_1']:.2f}, {row['ratio_batch_64']:.2f} | {size} "
-            f"| {row['error_rate']:.2%} | {gap} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def with_table(text: str, rows: list[dict[str, Any]]) -> str:
-    """Return the text of the guide with the table between its marks."""
-    before, _, rest = text.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    return f"{before}{MARKS[0]}\n{table(rows)}{MARKS[1]}{after}"
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ preprocessing, features, energies and the choice of pose apart, then three whole
     joint      pixels → features → all energies → the best category and pose of the grid
     refined    pixels → features → all energies → the three best hypotheses, poses between
 
-Everything is interleaved, and a figure is the best of many single calls, since others may use the
-machine; ratios are of one run. `joint_over_plain` and `refined_over_plain` are those of the
-default model on one thread of the processor, batch 1 or 64, whichever is worse. Cold starts of
-`objrec classify` are timed in processes of their own.
+The floor is what the joint way's operations would take at the rate of a matrix product of 1,024 x
+1,024 measured in the same rounds. Everything is interleaved, and a figure is the best of many
+single calls, since others may use the machine; ratios are of one run. `joint_over_plain` and
+`refined_over_plain` are those of the default model on one thread of the processor, batch 1 or 64,
+whichever is worse. Cold starts of `objrec classify` are timed in processes of their own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is imported; torch is told below
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as `objrec` has it
 
 import argparse
 import json
@@ -36,6 +38,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from objrec import Recognizer, open_dataset
 from objrec.energy.settings import ModelSettings
@@ -49,6 +52,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "bench_recognition.json"
 BATCHES = (1, 64)
 MIN_ROUNDS = 10
+SQUARE = 1024
 # What NORB-like sets have: 18 azimuths, 9 elevations.
 SPACE = PoseSpace({"azimuth": range(0, 360, 20), "elevation": range(30, 75, 5)})
 PARTS = ("preprocessing", "features", "energies", "choice", "refined choice")
@@ -123,20 +127,33 @@ def measured(
     """Return milliseconds an image of every part and of the three ways, and their ratios."""
     ways = ways_of(*pair, batch)
     best = timed(ways, seconds, synchronise=pair[0].device.type == "cuda")
-    each = {way: round(1e3 * best[way] / batch, 5) for way in ways}
+    each = {way: round(1e3 * best[way] / batch, 5) for way in ways if way != "product"}
     row: dict[str, Any] = {"model": name, "device": pair[0].device.type, "threads": threads}
     row |= {"batch": batch, "answers": pair[0].space.size * len(pair[0].categories)}
-    row |= {f"{way}_ms": each[way] for way in ways}
+    row |= {f"{way}_ms": value for way, value in each.items()}
+    rate = 2 * SQUARE**3 / best["product"]
+    row["floor_ms"] = round(1e3 * operations(pair[0], batch) / rate / batch, 5)
+    row["gflop_per_s"] = round(rate / 1e9, 1)
     for way in WHOLES[1:]:
         row[f"{way}_over_plain"] = round(best[way] / best["plain"], 3)
     return row
+
+
+@torch.inference_mode()
+def operations(recognizer: Recognizer, batch: int) -> int:
+    """Return the floating-point operations of features and energies of a batch."""
+    size, channels = recognizer.preprocessing.size, recognizer.preprocessing.channels
+    images = torch.zeros((batch, recognizer.preprocessing.cameras, channels, size, size))
+    with FlopCounterMode(display=False) as counted:
+        recognizer.see(images.to(torch.uint8))
+    return counted.get_total_flops()
 
 
 def ways_of(energy: Recognizer, plain: Recognizer, batch: int) -> dict[str, Callable[[], Any]]:
     """Return what is timed, by name."""
     samples = [np.stack([pixels] * 2) for pixels in _pixels(batch)]
     images = torch.stack([energy.preprocessing.images(sample) for sample in samples])
-    network = energy.network
+    network, square = energy.network, torch.ones(SQUARE, SQUARE, device=energy.device)
     with torch.inference_mode():
         inputs = energy.preprocessing.normalised(images.to(energy.device))
         seen = energy.see(images)
@@ -155,6 +172,7 @@ def ways_of(energy: Recognizer, plain: Recognizer, batch: int) -> dict[str, Call
         "joint": lambda: energy.see(images).energies.best(),
         "refined": lambda: refined(energy.see(images)),
         "plain objects": lambda: energy.recognize_batch(images),
+        "product": lambda: square @ square,
     }
 
 

@@ -13,17 +13,25 @@ import json
 import re
 import statistics
 import sys
+from collections import ChainMap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import demo_tables
+import performance_tables
+import quality_goals
 import quality_tables
 import report_tables
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "scripts" / "results"
 README = ROOT / "README.md"
+FEATURES = {
+    ("render5", "default"): "render5, own",
+    ("eth80", "own features"): "eth80, own",
+    ("eth80", "default"): "eth80, pretrained",
+}
 KINDS = {"energy": "energy model", "cnn": "CNN", "cnn-pose": "CNN with pose heads"}
 
 
@@ -42,8 +50,7 @@ def main() -> None:
 
 def with_tables(text: str) -> str:
     """Return the text with every marked table written anew."""
-    others = report_tables.TABLES | demo_tables.TABLES | quality_tables.TABLES
-    for name, table in (TABLES | others).items():
+    for name, table in ChainMap(TABLES, *(module.TABLES for module in OTHERS)).items():
         if f"<!-- table {name} -->" not in text:
             continue
         pattern = re.compile(rf"(<!-- table {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
@@ -52,24 +59,31 @@ def with_tables(text: str) -> str:
 
 
 def quality_table() -> Iterable[str]:
-    """Return one row a set, kind and extractor: mean over seeds, and each seed's error."""
-    rows = _read("quality.json") + _read("quality-frozen.json")
+    """Return one row a set and kind: mean over seeds, and each seed's error; today's defaults."""
     yield (
-        "| set | model | parameters | error, unseen objects (each seed) | azimuth within 30° "
-        "| azimuth median | elevation mean | training |"
+        "| set, features | model | parameters | error, unseen objects (each seed) "
+        "| azimuth within 30° | azimuth median, grid | elevation mean | training, processor |"
     )
     yield "|---|---|---:|---:|---:|---:|---:|---:|"
-    for (name, features, kind), group in _grouped(rows, "set", "features", "kind").items():
-        errors = ", ".join(f"{100 * row['error_rate']:.1f}" for row in group)
-        what = KINDS[kind] if features == "small" else f"{KINDS[kind]}, frozen {features}"
-        yield (
-            f"| {name} | {what} | {group[0]['parameters']:,} "
-            f"| **{100 * _mean(row['error_rate'] for row in group):.1f} %** ({errors}) "
-            f"| {_pose(group, 'azimuth', 'acc30', 100, ' %')} "
-            f"| {_pose(group, 'azimuth', 'median_error_deg', 1, '°')} "
-            f"| {_pose(group, 'elevation', 'mean_error_deg', 1, '°')} "
-            f"| {_mean(row['train_seconds'] for row in group):.0f} s |"
-        )
+    whole = [one for one in quality_goals.experiments() if one["question"] == "full"]
+    for one in sorted(whole, key=lambda one: (one["set"], one["variant"]), reverse=True):
+        for kind in KINDS:
+            if kind in one["kinds"]:
+                yield _quality_row(FEATURES[one["set"], one["variant"]], kind, one["kinds"][kind])
+
+
+def _quality_row(name: str, kind: str, found: dict[str, Any]) -> str:
+    error, pose = found["errors"]["error"], found.get("pose", {}).get("grid")
+    each = ", ".join(f"{100 * value:.1f}" for value in error["by_seed"].values())
+    poses = ("–",) * 3
+    if pose:
+        median, elevation = (f"{pose[key]:.1f}°" for key in ("azimuth_median", "elevation_mean"))
+        poses = (f"{100 * pose['within30']:.0f} %", median, elevation)
+    seconds = found["train_seconds"] if found["devices"] == ["cpu"] else None
+    return (
+        f"| {name} | {KINDS[kind]} | {found['parameters']:,} | **{100 * error['mean']:.1f} %** "
+        f"({each}) | {' | '.join(poses)} | {f'{seconds:.0f} s' if seconds else '–'} |"
+    )
 
 
 def loss_table() -> Iterable[str]:
@@ -145,7 +159,8 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "refinement": refinement_table,
     "pose-labels": pose_label_table,
 }
-DOCS = ("your-own-images", "report", "demos", "quality")
+OTHERS = (report_tables, demo_tables, quality_tables, performance_tables)
+DOCS = ("your-own-images", "report", "demos", "quality", "performance")
 PAGES = (README, *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 
 

@@ -8,12 +8,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-Compare = Callable[[torch.Tensor], torch.Tensor]
-"""Features (B, C, h, w) → their distances to some references, (B, Q)."""
+
+@dataclass(frozen=True)
+class Compare:
+    """The comparison of features (B, C, h, w) with some references: distances (B, Q).
+
+    Attributes:
+        image: What the product needs of features, the same for all references: computed once
+            where many blocks of references are asked.
+        answers: From that to the distances.
+    """
+
+    image: Callable[[torch.Tensor], torch.Tensor]
+    answers: Callable[[torch.Tensor], torch.Tensor]
+
+    def __call__(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the distances (B, Q)."""
+        return self.answers(self.image(features))
+
 
 MIN_COVERED_SHARE = 0.5
 """Squared distances count at least this share of the map, however little of it is covered."""
@@ -51,6 +68,25 @@ class ScaledDistance(nn.Module, ABC):
         """
         return self.against(maps, coverage)(features)
 
+    @staticmethod
+    @abstractmethod
+    def image(features: torch.Tensor) -> torch.Tensor:
+        """Return what the comparison with any references needs of features (B, C, h, w)."""
+
+    def direction(self, features: torch.Tensor) -> torch.Tensor:
+        """Return (B, R): what the vectors of `linear` are multiplied with."""
+        return self.image(features).flatten(1)
+
+    @abstractmethod
+    def linear(
+        self, maps: torch.Tensor, coverage: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return vectors r (Q, R) and offsets o (Q,) by which answers can be ranked.
+
+        o - g . r, with g from `direction`, is the distance over its scale; of the local distance,
+        only about.
+        """
+
     @abstractmethod
     def against(self, maps: torch.Tensor, coverage: torch.Tensor) -> Compare:
         """Return the comparison of features with references, whose own part is computed once."""
@@ -63,16 +99,29 @@ class CosineDistance(ScaledDistance):
     uncovered cells count as mismatch, and coverage is not looked at. Distances are in [0, 2 s].
     """
 
+    @staticmethod
+    def image(features: torch.Tensor) -> torch.Tensor:
+        """Return the whole maps at unit length, (B, C h w)."""
+        return _unit(features.flatten(1))
+
+    def linear(
+        self, maps: torch.Tensor, coverage: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the maps at unit length."""
+        return _unit(maps.flatten(1)), maps.new_ones(len(maps))
+
     def against(self, maps: torch.Tensor, coverage: torch.Tensor) -> Compare:
         """Return the comparison with references; arguments are those of `forward`."""
-        r = _unit(maps.flatten(1))
+        r = maps.flatten(1)
+        # The product is divided by their lengths, not they themselves: in training, to read all
+        # references at all poses and write them again takes longer than the product.
+        inverse = _inverse_length(r)
 
-        def compare(features: torch.Tensor) -> torch.Tensor:
-            g = _unit(features.flatten(1))
+        def answers(g: torch.Tensor) -> torch.Tensor:
             # Under autocast the product comes in half precision, which energies near 10 cannot be.
-            return self.scale() * (1 - (g @ r.T).to(g.dtype))
+            return self.scale() * (1 - (g @ r.T).to(g.dtype) * inverse)
 
-        return compare
+        return Compare(self.image, answers)
 
     def paired(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
@@ -91,22 +140,32 @@ class SquaredDistance(ScaledDistance):
     one matrix product.
     """
 
+    @staticmethod
+    def image(features: torch.Tensor) -> torch.Tensor:
+        """Return [g^2, g], (B, 2 C h w)."""
+        g = features.flatten(1)
+        # Large terms cancel in the product: never in half precision.
+        with torch.autocast(features.device.type, enabled=False):
+            return torch.cat([g.square(), g], dim=1)
+
+    def linear(
+        self, maps: torch.Tensor, coverage: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the matrix of the product, negated, and what it lacks."""
+        right, own, counted = _product(maps, coverage)
+        return -right / counted[:, None], own / counted
+
     def against(self, maps: torch.Tensor, coverage: torch.Tensor) -> Compare:
         """Return the comparison with references; arguments are those of `forward`."""
-        r = maps.flatten(1)
-        w = coverage.expand_as(maps).flatten(1)
-        counted, missing = _counted(w)
-        right = torch.cat([w + missing[:, None], -2 * w * r], dim=1)
-        own = (w * r.square()).sum(1)
+        right, own, counted = _product(maps, coverage)
 
-        def compare(features: torch.Tensor) -> torch.Tensor:
-            g = features.flatten(1)
-            # Large terms cancel here: never in half precision; and clamped against rounding.
-            with torch.autocast(features.device.type, enabled=False):
-                total = torch.cat([g.square(), g], dim=1) @ right.T + own
+        def answers(g: torch.Tensor) -> torch.Tensor:
+            with torch.autocast(g.device.type, enabled=False):
+                total = g @ right.T + own
+            # Clamped against rounding.
             return self.scale() * total.clamp(min=0) / counted
 
-        return compare
+        return Compare(self.image, answers)
 
     def paired(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
@@ -137,17 +196,30 @@ class LocalDistance(ScaledDistance):
         super().__init__(scale, cap)
         self.saturation = saturation
 
+    @staticmethod
+    def image(features: torch.Tensor) -> torch.Tensor:
+        """Return each cell's features at unit length, (B, C, cells)."""
+        return _unit(features.flatten(2))
+
+    def linear(
+        self, maps: torch.Tensor, coverage: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what is left where no mismatch is saturated."""
+        r, w = maps.flatten(2), _length(maps.flatten(2))
+        share = coverage.flatten(1).mean(1).clamp(min=1 / w.shape[1])
+        whole = w.sum(1) / share
+        return (_unit(r) * (w / whole[:, None])[:, None]).flatten(1), maps.new_ones(len(maps))
+
     def against(self, maps: torch.Tensor, coverage: torch.Tensor) -> Compare:
         """Return the comparison with references; arguments are those of `forward`."""
         r = maps.flatten(2)
         unit, length, covered = _unit(r), _length(r), coverage.flatten(1)
 
-        def compare(features: torch.Tensor) -> torch.Tensor:
-            g = _unit(features.flatten(2))
+        def answers(g: torch.Tensor) -> torch.Tensor:
             cosine = torch.einsum("bcl,qcl->bql", g, unit).to(g.dtype)
             return self._mean(cosine, length, covered)
 
-        return compare
+        return Compare(self.image, answers)
 
     def paired(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
@@ -180,6 +252,22 @@ def _counted(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     covered, cells = weights.sum(1), weights.shape[1]
     counted = covered.clamp(min=MIN_COVERED_SHARE * cells)
     return counted, (counted - covered) / cells
+
+
+def _product(
+    maps: torch.Tensor, coverage: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return [w + u, -2 w r] (Q, 2 C h w), the sums of w r^2 (Q,), and how many numbers count."""
+    r, w = maps.flatten(1), coverage.expand_as(maps).flatten(1)
+    counted, missing = _counted(w)
+    right = torch.cat([w + missing[:, None], -2 * w * r], dim=1)
+    return right, (w * r.square()).sum(1), counted
+
+
+def _inverse_length(vectors: torch.Tensor) -> torch.Tensor:
+    """Return 1 / length of (Q, D); of a zero vector, what `_unit` multiplies it by."""
+    precision = torch.promote_types(vectors.dtype, torch.float32)
+    return torch.rsqrt(torch.linalg.vector_norm(vectors, dim=1, dtype=precision).square() + 1e-8)
 
 
 def _unit(vectors: torch.Tensor) -> torch.Tensor:

@@ -189,13 +189,13 @@ class Energies:
         """Return how far from answers (B, N) the energy is lowest along an axis."""
         shape, axis = self.grid.shape, self._axis(name)
         stride, count = math.prod(shape[axis + 1 :]), shape[axis]
-        place = index // stride % count
+        place = (index // stride % count)[..., None]
+        steps = torch.arange(-1, 2, device=index.device)
+        around = index[..., None] + ((place + steps) % count - place) * stride
         flat = self.values.flatten(1)
-        around = [
-            flat.gather(1, index + ((place + step) % count - place) * stride) for step in (-1, 0, 1)
-        ]
-        gaps = self.grid.gaps(name).to(flat)[place]
-        return parabola_vertex(*around, gaps.unbind(-1))
+        energies = flat.gather(1, around.flatten(1)).view(around.shape)
+        gaps = self.grid.gaps(name).to(flat)[place[..., 0]]
+        return parabola_vertex(*energies.unbind(-1), gaps.unbind(-1))
 
     def _category(self, name: str) -> int:
         if name not in self.categories:

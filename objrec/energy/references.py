@@ -9,14 +9,28 @@ References know no image and no energy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from objrec.energy.distance import Compare
 from objrec.pose import INDEX, PLANE_AXES, VIEW_AXES, PoseGrid, PoseSpace
-from objrec.warping import Operators, apply_plane, apply_turns, operators, turn_volumes, warp_maps
+from objrec.warping import (
+    Operators,
+    apply_plane,
+    apply_turns,
+    operators,
+    turn_each,
+    turn_volumes,
+    warp_maps,
+)
+
+_AT_ONCE = 2_000_000  # numbers of warped maps, where there are many
+
+Chosen = Mapping[str, Sequence[int]]
+"""Axis → which of its grid values; all of the axes that are not named."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class Warped:
     maps: torch.Tensor
     coverage: torch.Tensor
     grid: PoseGrid
-    compare: Callable[[torch.Tensor], torch.Tensor] | None = None
+    compare: Compare | None = None
 
 
 class VolumeReferences(nn.Module):
@@ -57,6 +71,7 @@ class VolumeReferences(nn.Module):
     ) -> None:
         super().__init__()
         self.depth, self.side = depth, side
+        self.models, self.channels = models, channels
         shape = (categories, models, volume_channels, depth, side, side)
         self.volumes = nn.Parameter(0.1 * torch.randn(shape))
         self.projection = nn.Linear(volume_channels * depth, channels, bias=False)
@@ -71,9 +86,59 @@ class VolumeReferences(nn.Module):
 
     def warp(self, ops: Operators) -> Warped:
         """Turn and project every volume at every pose of the operators' grid."""
-        maps = self.maps_of(self.volumes.flatten(0, 1), ops)
+        volumes = self.volumes.flatten(0, 1)
+        some = max(1, _AT_ONCE // (ops.grid.size * self.channels * self.side**2))
+        if torch.is_grad_enabled() or len(volumes) <= some:
+            maps = self.maps_of(volumes, ops)
+        else:  # what leaves the processor's cache takes several times as long
+            shape = (len(volumes), ops.grid.size, self.channels, self.side, self.side)
+            maps = volumes.new_empty(shape)
+            for part, target in zip(volumes.split(some), maps.split(some), strict=True):
+                target.copy_(self.maps_of(part, ops))
         maps = maps.unflatten(0, self.volumes.shape[:2])
         return Warped(maps, _full_coverage(ops), ops.grid)
+
+    def part(
+        self, ops: Operators, categories: slice, chosen: Chosen
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what `warp` holds of some categories and poses: maps and coverage.
+
+        Args:
+            ops: Of the whole grid.
+            categories: K' of them.
+            chosen: P' poses.
+
+        Returns:
+            (K', M, P', C, h, w) and (P', 1, h, w).
+        """
+        ops, volumes = ops.part(chosen), self.volumes[categories]
+        maps = self.maps_of(volumes.flatten(0, 1), ops)
+        return maps.unflatten(0, volumes.shape[:2]), _full_coverage(ops)
+
+    def cells(
+        self, ops: Operators, categories: torch.Tensor, poses: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the maps of single answers on the grid, as `warp` has them.
+
+        Answers that share a category and an azimuth, or a view, share their work: as for all
+        poses round a candidate.
+
+        Args:
+            ops: Of the grid.
+            categories: (N,) category indices.
+            poses: (N,) positions in the grid.
+
+        Returns:
+            Maps (N, M, C, h, w) and coverage (N, 1, h, w).
+        """
+        na, ne, planes = len(ops.azimuth), len(ops.elevation), len(ops.plane)
+        view, of_view = _shared(categories * (na * ne) + poses // planes)
+        turn, of_turn = _shared(view // ne)
+        volumes = self.volumes[turn // na]
+        elevation = torch.stack([of_turn, view % ne], dim=1)
+        turned = turn_each(volumes.flatten(1, 2), ops, turn % na, elevation)
+        maps = self._projected(turned.unflatten(1, volumes.shape[1:3]))
+        return _planes_of(maps[of_view], ops, poses % planes)
 
     def maps_of(self, volumes: torch.Tensor, ops: Operators) -> torch.Tensor:
         """Return (N, P, C, h, w): any volumes (N, C_v, depth, h, w) at every pose; linear."""
@@ -114,7 +179,7 @@ class PlanarReferences(nn.Module):
         self, categories: int, models: int, space: PoseSpace, channels: int, side: int
     ) -> None:
         super().__init__()
-        self.side = side
+        self.side, self.models, self.channels = side, models, channels
         self.view_grid = space.part(VIEW_AXES).grid()
         shape = (categories, models, self.view_grid.size, channels, side, side)
         self.maps = nn.Parameter(0.1 * torch.randn(shape))
@@ -139,6 +204,25 @@ class PlanarReferences(nn.Module):
         maps = apply_plane(self.maps.flatten(0, 1), ops)
         return Warped(maps.unflatten(0, (k, m)), _full_coverage(ops), ops.grid)
 
+    def part(
+        self, ops: Operators, categories: slice, chosen: Chosen
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what `warp` holds of some categories and poses; as for volumes."""
+        shape, views = self.view_grid.shape, torch.arange(self.view_grid.size)
+        for axis, name in enumerate(self.view_grid.axes):
+            places = torch.tensor(list(chosen.get(name, range(shape[axis]))))
+            views = (views.view(shape) if axis == 0 else views).index_select(axis, places)
+        ops, maps = ops.part(chosen), self.maps[categories][:, :, views.flatten()]
+        warped = apply_plane(maps.flatten(0, 1), ops)
+        return warped.unflatten(0, maps.shape[:2]), _full_coverage(ops)
+
+    def cells(
+        self, ops: Operators, categories: torch.Tensor, poses: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the maps and coverage of single answers on the grid; as for volumes."""
+        planes = len(ops.plane)
+        return _planes_of(self.maps[categories, :, poses // planes], ops, poses % planes)
+
     def at(
         self, categories: torch.Tensor, poses: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -156,6 +240,20 @@ class PlanarReferences(nn.Module):
 def _full_coverage(ops: Operators) -> torch.Tensor:
     views = ops.grid.size // len(ops.coverage)
     return ops.coverage.repeat(views, 1, 1, 1)
+
+
+def _shared(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.unique(keys, return_inverse=True)
+
+
+def _planes_of(
+    maps: torch.Tensor, ops: Operators, planes: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Warp maps (N, M, C, h, w), each by an in-plane pose (N,) of its own."""
+    if set(PLANE_AXES) & set(ops.grid.axes):
+        flat = maps.flatten(1, 2).flatten(2)
+        maps = torch.bmm(flat, ops.plane[planes].transpose(1, 2)).view(maps.shape)
+    return maps, ops.coverage[planes]
 
 
 def _moved(ops: Operators, like: torch.Tensor) -> Operators:

@@ -18,13 +18,15 @@ import torch
 
 from objrec.datasets import Sample, read_image
 from objrec.datasets.frame import PoseFrame
-from objrec.energy.energies import Energies
+from objrec.energy.energies import Energies, Hypotheses
 from objrec.energy.model import EnergyModel
+from objrec.energy.search import MEMORY
 from objrec.errors import DataError, Failure, SettingsError
 from objrec.mirroring import mirrored_images, mirrored_places
 from objrec.pose import INDEX, PoseSpace
 from objrec.preprocessing import Preprocessing, as_image_batch
 from objrec.recognizer.recognition import Original, Recognition
+from objrec.recognizer.searching import made_ready, refuse_all, searched
 from objrec.recognizer.together import RelativePose, joined_name, joint, shifts_of
 from objrec.recognizer.wording import worded
 from objrec.saving import Calibration, SavedModel, load_model, shipped_model
@@ -85,8 +87,7 @@ class Recognizer:
         self.frame: PoseFrame = saved.frame
         self.background: tuple[str, ...] = saved.background
         self._mirrored: torch.Tensor | None = None
-        with torch.inference_mode():
-            self._prepared = self.network.prepare()
+        self._prepared, self._search = made_ready(self.network)
 
     @classmethod
     def load(cls, folder: str | Path | None = None, device: str = "auto") -> Recognizer:
@@ -99,14 +100,24 @@ class Recognizer:
         path = Path(folder) if folder is not None else shipped_model()
         return cls(load_model(path), device, name=path.resolve().name)
 
-    def searching(self, space: PoseSpace) -> Recognizer:
-        """Return a recogniser with the same weights that searches other poses.
+    def searching(
+        self, space: PoseSpace | None = None, method: str = "auto", memory: int = MEMORY
+    ) -> Recognizer:
+        """Return a recogniser with the same weights that searches other poses, or otherwise.
 
         So a model trained on a few views is asked about those between, to which its reference
         models can be turned.
 
+        Args:
+            space: The poses; those of the model, if not given.
+            method: 'auto': all answers are held where they fit into the memory, otherwise
+                'coarse-to-fine': the best by estimate are compared. 'exhaustive': all are
+                compared, in blocks; for hundreds of images at once (`recognize_many`, batch_size).
+            memory: Bytes for warped references and energies, about.
+
         Raises:
-            SettingsError: The model is a classifier, or its references cannot be turned so.
+            SettingsError: The model is a classifier, its references cannot be turned so, or the
+                memory is too small.
 
         Example:
             ``recognizer.searching(PoseSpace({"azimuth": range(0, 360, 5)}))``
@@ -114,9 +125,8 @@ class Recognizer:
         if not isinstance(self.network, EnergyModel):
             raise SettingsError(f"a model of kind '{self.kind}' searches no poses")
         other = copy.copy(self)
-        other.network = self.network.searching(space)
-        with torch.inference_mode():
-            other._prepared = other.network.prepare()
+        other.network = self.network.searching(space or self.space)
+        other._prepared, other._search = made_ready(other.network, method, memory)
         return other if self._mirrored is None else other.mirroring()
 
     def mirroring(self) -> Recognizer:
@@ -132,6 +142,8 @@ class Recognizer:
         Example:
             ``Recognizer.load().mirroring().recognize("cup.jpg")``
         """
+        if self._search is not None:
+            refuse_all(self.network)
         other, front = copy.copy(self), self.frame.front_azimuth
         grid = self._prepared.grid if self._prepared is not None else PoseSpace({}).grid()
         if front is None and "azimuth" in grid.axes:
@@ -278,6 +290,9 @@ class Recognizer:
             sources: B names to note in the answers.
             originals: What the B images were before preprocessing, likewise.
         """
+        if self._search is not None:
+            found = searched(self._search, self._features(images), hypotheses, refine)
+            return self._worded(*found, sources, originals)
         seen = self.see(images)
         return self.recognitions(
             seen, refine=refine, hypotheses=hypotheses, sources=sources, originals=originals
@@ -289,7 +304,12 @@ class Recognizer:
 
         Args:
             images: (B, V, C, S, S) uint8, from `preprocessing.images`.
+
+        Raises:
+            SettingsError: There are too many answers to hold the energies of all.
         """
+        if self._search is not None:
+            refuse_all(self.network)
         features = self._features(images)
         energies = self.network.energies(features, self._prepared)
         if self._mirrored is not None:
@@ -310,9 +330,18 @@ class Recognizer:
     ) -> list[Recognition]:
         """Return the answers to images seen; arguments as for `recognize_batch`."""
         found = self.network.hypotheses(*seen, hypotheses, refined=refine)
-        nobody = [None] * len(seen.features)
+        return self._worded(seen.energies, found, sources, originals)
+
+    def _worded(
+        self,
+        energies: Energies,
+        found: Hypotheses,
+        sources: Sequence[str | None] | None,
+        originals: Sequence[Original | None] | None,
+    ) -> list[Recognition]:
+        nobody = [None] * len(energies)
         return worded(
-            seen.energies,
+            energies,
             found,
             self.calibration,
             self.frame,

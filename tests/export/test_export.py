@@ -271,13 +271,6 @@ def test_calibration_images_are_checked_before_anything_else(shipped, tmp_path):
         export(shipped, path, "tflite")
 
 
-def test_the_table_of_the_guide_is_that_of_the_results(script):
-    bench = script("bench_export")
-    rows = json.loads(bench.RESULTS.read_text(encoding="utf-8"))["rows"]
-    text = bench.GUIDE.read_text(encoding="utf-8")
-    assert bench.with_table(text, rows) == text
-
-
 def test_colours_become_gray_as_opencv_has_it():
     import cv2
 
