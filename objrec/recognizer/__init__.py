@@ -1,7 +1,9 @@
 """Use a trained model: images → category, pose, energies and other hypotheses."""
 
+from objrec.recognizer.device import choose_device
+from objrec.recognizer.opening import Image, Opened
 from objrec.recognizer.recognition import Hypothesis, Original, Recognition
-from objrec.recognizer.recognizer import Image, Opened, Recognizer, Seen, choose_device
+from objrec.recognizer.recognizer import Recognizer, Seen
 
 __all__ = [
     "Hypothesis",

@@ -16,38 +16,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from objrec.datasets import Sample, read_image
 from objrec.datasets.frame import PoseFrame
 from objrec.energy.energies import Energies, Hypotheses
 from objrec.energy.model import EnergyModel
 from objrec.energy.search import MEMORY
-from objrec.errors import DataError, Failure, SettingsError
+from objrec.errors import Failure, SettingsError
 from objrec.mirroring import mirrored_images, mirrored_places
 from objrec.pose import INDEX, PoseSpace
 from objrec.preprocessing import Preprocessing, as_image_batch
+from objrec.recognizer.device import choose_device
+from objrec.recognizer.opening import Image, Opened, opened, preprocessed
 from objrec.recognizer.recognition import Original, Recognition
 from objrec.recognizer.searching import made_ready, refuse_all, searched
 from objrec.recognizer.together import RelativePose, joined_name, joint, shifts_of
 from objrec.recognizer.wording import worded
 from objrec.saving import Calibration, SavedModel, load_model, shipped_model
-
-Image = str | Path | tuple[str | Path, ...] | Sample | np.ndarray | torch.Tensor
-"""An image file; the files of all cameras; a sample of a data set; or pixels: H x W, H x W x C,
-or V x H x W x C for several cameras, uint8 or float in [0, 1]."""
-
-
-class Opened(NamedTuple):
-    """An image ready for the network.
-
-    Attributes:
-        source: Its file, or None.
-        pixels: (V, C, S, S) uint8.
-        original: What it was before.
-    """
-
-    source: str | None
-    pixels: torch.Tensor
-    original: Original
 
 
 class Seen(NamedTuple):
@@ -397,13 +380,7 @@ class Recognizer:
 
     def opened(self, image: Image | Failure) -> Opened | Failure:
         """Return an image as the network takes it, or why it cannot be had; failures pass."""
-        if isinstance(image, Failure):
-            return image
-        source = _source(image) or "image"
-        try:
-            return self.preprocessed(image)
-        except (DataError, ValueError) as error:
-            return Failure.of(source, error)
+        return opened(image, self.preprocessing)
 
     def preprocessed(self, image: Image | Opened) -> Opened:
         """Return an image as the network takes it; one that is so already, as it is.
@@ -411,51 +388,4 @@ class Recognizer:
         Raises:
             DataError: The image cannot be read, or has another number of cameras.
         """
-        if isinstance(image, Opened):
-            return image
-        source, pixels = self._pixels(image)
-        original = Original(pixels.shape[2], pixels.shape[1], colour=pixels.ndim == 4)
-        try:
-            return Opened(source, self.preprocessing.images(pixels), original)
-        except DataError as error:
-            raise DataError(f"{source or 'image'}: {error}") from error
-
-    def _pixels(self, image: Image) -> tuple[str | None, np.ndarray]:
-        """Return the image's name and its pixels, (V, H, W) or (V, H, W, C) uint8."""
-        source = _source(image)
-        if isinstance(image, Sample):
-            return source, image.images
-        if isinstance(image, np.ndarray | torch.Tensor):
-            samples = as_image_batch(image, self.preprocessing.cameras)
-            if len(samples) != 1:
-                raise ValueError(f"one image was expected, got a batch of {len(samples)}")
-            return source, samples[0]
-        files = image if isinstance(image, tuple) else (image,)
-        cameras = [read_image(Path(file)) for file in files]
-        if len({camera.shape for camera in cameras}) > 1:
-            raise DataError(f"{source}: the cameras' images differ in size or colour")
-        return source, np.stack(cameras)
-
-
-def _source(image: Image) -> str | None:
-    if isinstance(image, Sample):
-        return image.source
-    if isinstance(image, tuple):
-        return "+".join(str(part) for part in image)
-    return str(image) if isinstance(image, str | Path) else None
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """Return a device: 'auto' is a GPU where there is one, otherwise the CPU.
-
-    Raises:
-        SettingsError: There is no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()  # 'meta' tensors exist, but hold nothing
-    except (RuntimeError, AssertionError, ImportError) as error:
-        raise SettingsError(f"--device: '{name}' is not to be had here; use auto or cpu") from error
-    return device
+        return preprocessed(image, self.preprocessing)
