@@ -50,7 +50,7 @@ Item = Path | tuple[Path, ...] | SetItem | Failure
 
 
 class Items(Sequence[Item]):
-    """Items in order, paths held as text: a seventh of the memory of `Path` objects."""
+    """Items in order, paths held as text, a third of what `Path` objects take."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._stored = [_stored(item) for item in items]
