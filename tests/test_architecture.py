@@ -250,3 +250,15 @@ def test_the_check_sees_imports_in_every_form(tmp_path, monkeypatch, source):
     monkeypatch.setitem(globals(), "PACKAGE", folder)
     (found,) = imports_of(folder / "answers.py")
     assert unit_imported(found.module, {"train": "objrec.training"}) == "training"
+
+
+def test_scikit_learn_is_imported_where_it_is_used():
+    """It takes two seconds, and `objrec train` hardly needs it."""
+    early = [
+        f"objrec/{name_of(path)}"
+        for path in FILES
+        if not name_of(path).startswith("demos/")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sklearn")
+    ]
+    assert early == []

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
 _LARGEST_DRAW = 1_000_000  # numbers drawn at once by the bootstrap: 8 MB
 
@@ -155,6 +154,8 @@ def _parts(total: int, width: int) -> list[slice]:
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, categories: int) -> np.ndarray:
     """Count images by true category (row) and answered category (column), (K, K) int."""
+    from sklearn.metrics import confusion_matrix  # takes two seconds to import
+
     return confusion_matrix(labels, predicted, labels=np.arange(categories))
 
 

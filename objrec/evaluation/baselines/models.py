@@ -1,24 +1,23 @@
 """The baselines themselves: nearest neighbour, a support vector machine, and retrieval.
 
 Each is fitted on training views held in memory, and is then a function of images. They know no
-data set and read no file; distances are computed in parts, so that memory is bounded.
+data set and read no file; distances are computed in parts, so that memory is bounded. scikit-learn,
+which takes two seconds to import, is imported where it is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from objrec.pose import AXES
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 SEARCH_VIEWS = 3_000  # by which components, C and gamma of the SVM are chosen
 FIT_VIEWS = 12_000  # on which the SVM is fitted: its cost grows faster than their number
@@ -123,6 +122,8 @@ def fit_svm(views: Views, recognizer: Any, seed: int) -> Baseline:
     if folds >= 2:
         penalty, width = _chosen(components, labels, objects, unit, folds, seed)
         how = f"chosen in {folds} folds over training objects"
+    from sklearn.svm import SVC
+
     machine = SVC(C=penalty, gamma=width * unit)
     machine.fit(_projected(projection, views.images[fit]), views.labels[fit])
 
@@ -203,6 +204,10 @@ def _unit_features(recognizer: Any, images: torch.Tensor) -> torch.Tensor:
 
 
 def _projection(images: torch.Tensor, seed: int) -> Pipeline:
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     pixels = _floats(images.flatten(1)).numpy()
     count = min(COMPONENTS, len(pixels) - 1, pixels.shape[1])
     analysis = PCA(count, svd_solver="randomized", random_state=seed)
@@ -232,6 +237,9 @@ def _chosen(
 
     Folds are stratified too: without a category on one side, nothing can be told.
     """
+    from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+    from sklearn.svm import SVC
+
     held_out = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     grid = {"C": PENALTIES, "gamma": [width * unit for width in WIDTHS]}
     search = GridSearchCV(SVC(), grid, cv=held_out, refit=False)
