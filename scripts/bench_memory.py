@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from performance_tables import memory_table
+
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "bench_memory.json"
 TOYS = ROOT / "data" / "toys"
@@ -56,9 +58,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.only:
             for row in MEASURES[name](Path(folder), arguments.quick):
-                print(row_of(row), flush=True)
+                print(row, flush=True)
                 rows.append(row)
-    print(table(rows))
+    print("\n".join(memory_table(rows)))
     record = {
         "command": " ".join(["python scripts/bench_memory.py", *sys.argv[1:]]),
         "hardware": json.loads(output(python(HARDWARE))),
@@ -151,18 +153,6 @@ def output(command: list[str]) -> str:
 def one_thread() -> dict[str, str]:
     """Return the environment of a child."""
     return os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-
-
-def row_of(row: dict[str, Any]) -> str:
-    """Return a row of the table."""
-    images = f"{row['images']:,}" if "images" in row else "–"
-    return f"| {row['name']} | {images} | {row['peak_mib']:.0f} MiB | {row['s']:.0f} s |"
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return the table, as Markdown."""
-    heading = ["| | images | peak memory | time |", "|---|---:|---:|---:|"]
-    return "\n".join([*heading, *map(row_of, rows)])
 
 
 if __name__ == "__main__":

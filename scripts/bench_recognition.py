@@ -38,6 +38,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from performance_tables import recognition_table
 from torch.utils.flop_counter import FlopCounterMode
 
 from objrec import Recognizer, open_dataset
@@ -55,7 +56,6 @@ MIN_ROUNDS = 10
 SQUARE = 1024
 # What NORB-like sets have: 18 azimuths, 9 elevations.
 SPACE = PoseSpace({"azimuth": range(0, 360, 20), "elevation": range(30, 75, 5)})
-PARTS = ("preprocessing", "features", "energies", "choice", "refined choice")
 WHOLES = ("plain", "joint", "refined")
 
 
@@ -70,7 +70,7 @@ def main() -> None:
             for name in ("default",) if arguments.quick else ("default", "shipped"):
                 pair = models(name, device)
                 rows += [measured(name, pair, batch, threads, seconds) for batch in BATCHES]
-    print(table(rows))
+    print("\n".join(recognition_table(rows)))
     worst = headline(rows)
     record: dict[str, Any] = {
         "command": "python scripts/bench_recognition.py",
@@ -230,22 +230,6 @@ def _seconds(command: list[str]) -> float:
     began = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - began
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as Markdown."""
-    lines = [
-        f"| model | device, threads | batch | {' | '.join(PARTS)} | {' | '.join(WHOLES)} "
-        "| joint / plain | refined / plain |",
-        "|---|---|---:" + "|---:" * (len(PARTS) + len(WHOLES) + 2) + "|",
-    ]
-    for row in rows:
-        figures = [f"{row[f'{way}_ms']:.3f}" for way in (*PARTS, *WHOLES)]
-        ratios = [f"{row[f'{way}_over_plain']:.2f}" for way in WHOLES[1:]]
-        place = f"{row['device']}, {row['threads']}"
-        named = f"{row['model']}, {row['answers']} answers"
-        lines.append(f"| {' | '.join([named, place, str(row['batch']), *figures, *ratios])} |")
-    return "\n".join(lines)
 
 
 def _arguments() -> argparse.Namespace:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from performance_tables import training_table
 from torch import nn
 
 from objrec import open_dataset
@@ -58,7 +59,7 @@ def main() -> None:
         print(peak_memory(arguments))
         return
     rows = [row for features in arguments.features for row in measured(features, arguments)]
-    print(table(rows))
+    print("\n".join(training_table(rows)))
     device = choose_device(arguments.device)
     record = {
         "command": " ".join(["python scripts/bench_training.py", *sys.argv[1:]]),
@@ -204,24 +205,6 @@ def resident_peak() -> int:
         return next(int(words[1]) for words in lines if words[0] == "VmHWM:") // 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return the table of docs/performance.md, as Markdown."""
-    lines = [
-        "| extractor | model | ms a step | of the CNN's | s an epoch | "
-        + " | ".join(PARTS)
-        + " | peak MB |",
-        "|---|---|---:|---:|---:|" + "---:|" * (len(PARTS) + 1),
-    ]
-    for row in rows:
-        parts = " | ".join(f"{row['ms_by_part'][name]:.1f}" for name in PARTS)
-        lines.append(
-            f"| {row['features']} | {row['kind']} | {row['ms_a_step']:.0f} "
-            f"| {row['of_the_cnn']:.2f} | {row['seconds_an_epoch']:.1f} | {parts} "
-            f"| {row['peak_mb']} |"
-        )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

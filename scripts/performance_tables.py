@@ -14,20 +14,24 @@ RESULTS = Path(__file__).parent / "results"
 BETWEEN = "toys on toys between grid points"
 SEARCH = "refined"
 
+Rows = list[dict[str, Any]] | None
+"""Of a benchmark just run, which prints the table that the page will have; None: those written."""
 
-def recognition_table() -> Iterable[str]:
+
+def recognition_table(rows: Rows = None) -> Iterable[str]:
     """Return one row a model, number of threads and batch: parts, whole ways, ratios."""
     parts = ("preprocessing", "features", "energies", "choice", "refined choice")
     wholes = ("plain", "joint", "refined")
     yield (
-        f"| model | threads | batch | {' | '.join((*parts, *wholes))} | floor | joint / plain "
-        "| refined / plain |"
+        f"| model | device, threads | batch | {' | '.join((*parts, *wholes))} | floor "
+        "| joint / plain | refined / plain |"
     )
-    yield "|---|---:|---:" + "|---:" * (len(parts) + len(wholes) + 3) + "|"
-    for row in read("recognition")["rows"]:
+    yield "|---|---|---:" + "|---:" * (len(parts) + len(wholes) + 3) + "|"
+    for row in rows or read("recognition")["rows"]:
         figures = [f"{row[f'{way}_ms']:.3f}" for way in (*parts, *wholes, "floor")]
         ratios = [f"**{row[f'{way}_over_plain']:.2f}**" for way in wholes[1:]]
-        cells = [row["model"], str(row["threads"]), str(row["batch"]), *figures, *ratios]
+        place = f"{row['device']}, {row['threads']}"
+        cells = [row["model"], place, str(row["batch"]), *figures, *ratios]
         yield f"| {' | '.join(cells)} |"
 
 
@@ -99,11 +103,11 @@ def _beside(row: dict[str, Any], own: dict[str, Any], key: str, said: Callable) 
     return f"{said(row[key])} ({said(own[key])})"
 
 
-def memory_table() -> Iterable[str]:
+def memory_table(rows: Rows = None) -> Iterable[str]:
     """Return one row a process: the most memory that it held."""
     yield "| | images | peak memory |"
     yield "|---|---:|---:|"
-    for row in read("memory")["rows"]:
+    for row in rows or read("memory")["rows"]:
         images = f"{row['images']:,}" if "images" in row else "–"
         yield f"| {row['name']} | {images} | {row['peak_mib']:,.0f} MiB |"
 
@@ -126,7 +130,7 @@ def export_table() -> Iterable[str]:
         )
 
 
-def training_table() -> Iterable[str]:
+def training_table(rows: Rows = None) -> Iterable[str]:
     """Return one row an extractor and kind of model: a step, an epoch, and parts of a step."""
     parts = ("augmentation", "features", "objective", "backward", "optimiser")
     yield (
@@ -134,7 +138,7 @@ def training_table() -> Iterable[str]:
         "| peak MB |"
     )
     yield "|---|---|---:|---:|---:" + "|---:" * (len(parts) + 1) + "|"
-    for row in read("training")["rows"]:
+    for row in rows or read("training")["rows"]:
         spent = [f"{row['ms_by_part'][part]:.1f}" for part in parts]
         yield (
             f"| {row['features']} | {row['kind']} | {row['ms_a_step']:.0f} "

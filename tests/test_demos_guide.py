@@ -25,10 +25,6 @@ def test_each_took_less_than_a_minute_on_two_cores():
     assert all(row["seed"] == 0 and row["commit"] and row["hardware"] for row in RESULTS)
 
 
-def test_its_tables_are_those_of_the_results(script):
-    assert script("readme_tables").with_tables(TEXT) == TEXT
-
-
 def test_its_commands_are_commands_of_objrec(command, tmp_path):
     (code,) = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
     listed, one = (shlex.split(line.partition("  #")[0]) for line in code.splitlines())

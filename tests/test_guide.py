@@ -49,9 +49,3 @@ def test_pictures_are_there():
     pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", GUIDE.read_text(encoding="utf-8"))
     assert len(pictures) == 3
     assert all((GUIDE.parent / name).is_file() for name in pictures)
-
-
-def test_its_table_is_that_of_the_results(script):
-    tables = script("readme_tables")
-    text = GUIDE.read_text(encoding="utf-8")
-    assert tables.with_tables(text) == text

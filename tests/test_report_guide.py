@@ -38,7 +38,3 @@ def test_every_protocol_and_baseline_is_documented():
 
     assert all(f"| `{name}` |" in TEXT for name in PROTOCOLS)
     assert all(name in TEXT for name in BASELINES)
-
-
-def test_its_tables_are_those_of_the_results(script):
-    assert script("readme_tables").with_tables(TEXT) == TEXT

@@ -79,10 +79,13 @@ class EnergyModel(Network):
         """
         compare = warped.compare or self._against(warped)
         values = compare(features).view(len(features), *warped.maps.shape[:3]).amin(dim=2)
-        nothing = None
-        if self.background:
-            nothing = (self.distance.scale() * self.nothing).expand(len(features))
-        return Energies(values, self.categories, warped.grid, nothing)
+        return Energies(values, self.categories, warped.grid, self.nothing_fits(len(features)))
+
+    def nothing_fits(self, count: int) -> torch.Tensor | None:
+        """Return (count,): the energy of "nothing fits"; None from a model without background."""
+        if not self.background:
+            return None
+        return (self.distance.scale() * self.nothing).expand(count)
 
     def _against(self, warped: Warped) -> Compare:
         k, m = warped.maps.shape[:2]
@@ -134,10 +137,22 @@ class EnergyModel(Network):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the maps (N, M, C, h, w) of all references of a category, and energies (N, M)."""
         maps, coverage = self.references.at(category, pose)
+        return maps, self.paired(features, maps, coverage)
+
+    def paired(
+        self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor
+    ) -> torch.Tensor:
+        """Return (N, M): the energies of the i-th features and each of the i-th references.
+
+        Args:
+            features: (N, C, h, w).
+            maps: (N, M, C, h, w), the references of a category, warped.
+            coverage: (N, 1, h, w) in [0, 1].
+        """
         m = maps.shape[1]
         repeated = features.repeat_interleave(m, dim=0)
         coverage = coverage.repeat_interleave(m, dim=0)
-        return maps, self.distance.paired(repeated, maps.flatten(0, 1), coverage).view(-1, m)
+        return self.distance.paired(repeated, maps.flatten(0, 1), coverage).view(-1, m)
 
 
 def _build_distance(settings: ModelSettings) -> ScaledDistance:

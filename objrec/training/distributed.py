@@ -215,15 +215,17 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
         """Normalise (B, C, ...); the statistics of training are those of all rows."""
         if not self.training:
             return super().forward(values)
+        from torch.distributed.nn.functional import all_reduce  # differentiable
+
         wide = values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
         others = [0, *range(2, wide.ndim)]
         shape = [1, -1] + [1] * (wide.ndim - 2)
         own = wide.new_full((1,), wide.numel() // wide.shape[1])
-        total = _Summed.apply(torch.cat([wide.sum(others), own]))
+        total = all_reduce(torch.cat([wide.sum(others), own]))
         mean, count = total[:-1] / total[-1], total[-1].detach()
         # In two passes: the difference of two large sums would lose a small variance.
         centred = wide - mean.view(shape)
-        variance = _Summed.apply(centred.square().sum(others)) / count
+        variance = all_reduce(centred.square().sum(others)) / count
         self._remember(mean.detach(), variance.detach() * count / (count - 1))
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale.view(shape) + self.bias.view(shape)).to(values.dtype)
@@ -236,20 +238,6 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     def _check_input_dim(self, values: torch.Tensor) -> None:
         """Take any number of dimensions."""
-
-
-class _Summed(torch.autograd.Function):
-    """The sum over all processes; a gradient is summed likewise."""
-
-    @staticmethod
-    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
-        total = values.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        return _Summed.apply(gradient)
 
 
 def normalise_globally(network: nn.Module) -> None:

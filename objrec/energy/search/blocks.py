@@ -40,11 +40,6 @@ def answer_bytes(model: EnergyModel) -> int:
     return numbers * model.distance.log_scale.element_size()
 
 
-def models_of(model: EnergyModel) -> int:
-    """Return M, the references that each category owns."""
-    return model.references.models
-
-
 def pose_runs(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, tuple[range, ...]]]:
     """Yield runs of a row-major grid, each a product of ranges on the axes.
 

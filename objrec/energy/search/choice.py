@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from objrec.energy.model import EnergyModel
-from objrec.energy.search.blocks import answer_bytes, models_of
+from objrec.energy.search.blocks import answer_bytes
 from objrec.energy.search.coarse import CoarseToFine
 from objrec.energy.search.exhaustive import Exhaustive
 from objrec.errors import SettingsError
@@ -16,7 +16,7 @@ METHODS = ("auto", "exhaustive", "coarse-to-fine")
 
 def fits(model: EnergyModel, memory: int = MEMORY) -> bool:
     """Say whether the references of all answers can be held, as `EnergyModel.prepare` does."""
-    answers = len(model.categories) * model.space.size * models_of(model)
+    answers = len(model.categories) * model.space.size * model.references.models
     return 2 * answers * answer_bytes(model) <= memory  # the maps, and what is compared with
 
 

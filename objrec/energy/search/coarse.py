@@ -14,7 +14,7 @@ from objrec.energy.energies import Hypotheses
 from objrec.energy.minima import parabola_vertex
 from objrec.energy.model import EnergyModel
 from objrec.energy.search.cells import Cells, box, repeated
-from objrec.energy.search.found import Found, joined, of_nothing
+from objrec.energy.search.found import Found, joined
 from objrec.energy.search.table import Table
 from objrec.pose import INDEX
 
@@ -86,7 +86,7 @@ class CoarseToFine:
         beam = self._distinct(beam, reach=1).sorted(count)
         lowest.clamp_(min=beam.energy[:, :1])
         found = self._hypotheses(features, beam, refined)
-        return Found(lowest, found, of_nothing(self.model, features))
+        return Found(lowest, found, self.model.nothing_fits(len(features)))
 
     def _compared(self, features: torch.Tensor) -> tuple[torch.Tensor, _Beam]:
         """Return estimates (B, K), put right where answers were compared, and those answers."""
@@ -161,11 +161,7 @@ class CoarseToFine:
         self, features: torch.Tensor, category: torch.Tensor, pose: torch.Tensor
     ) -> torch.Tensor:
         maps, coverage = self.model.references.cells(self._ops, category, pose)
-        m = maps.shape[1]
-        coverage = coverage.repeat_interleave(m, dim=0)
-        features = features.repeat_interleave(m, dim=0)
-        energy = self.model.distance.paired(features, maps.flatten(0, 1), coverage)
-        return energy.view(-1, m).amin(dim=1)
+        return self.model.paired(features, maps, coverage).amin(dim=1)
 
     def _hypotheses(self, features: torch.Tensor, beam: _Beam, refined: bool) -> Hypotheses:
         model, grid = self.model, self._grid

@@ -22,9 +22,8 @@ from objrec.energy.search.blocks import (
     blocks,
     cells_held,
     compared,
-    models_of,
 )
-from objrec.energy.search.found import Best, Found, joined, of_nothing
+from objrec.energy.search.found import Best, Found, joined
 
 _VALUES = 4  # the share of the memory that energies may take, and what is made of them: a quarter
 
@@ -37,9 +36,6 @@ class Exhaustive:
         memory: Bytes for warped references and energies. Blocks of references are kept between
             calls where all of them fit in.
         keep: Whether they may be kept.
-
-    Raises:
-        ValueError: One block is larger than that.
     """
 
     @torch.no_grad()
@@ -47,10 +43,10 @@ class Exhaustive:
         self.model, self.memory = model, memory
         self._ops = model.operators()
         held = answer_bytes(model)
-        answers = len(model.categories) * model.space.size * models_of(model)
+        answers = len(model.categories) * model.space.size * model.references.models
         self.keeps = keep and answers * held <= memory * 3 // 4
         shape, most = model.space.shape, max(1, min(WARPED, memory // 4) // held)
-        self._blocks = list(blocks(len(model.categories), models_of(model), shape, most))
+        self._blocks = list(blocks(len(model.categories), model.references.models, shape, most))
         self._kept = [self._compared(block) for block in self._blocks] if self.keeps else None
 
     @torch.no_grad()
@@ -63,7 +59,8 @@ class Exhaustive:
             refined: Whether poses leave the grid.
         """
         width = max(b.categories.stop - b.categories.start for b in self._blocks)
-        row = width * self.model.space.size * models_of(self.model) * 4 * features.element_size()
+        answers = width * self.model.space.size * self.model.references.models
+        row = 4 * answers * features.element_size()
         most = self._blocks[0].poses.stop * width * cells_held(self.model)
         row = max(row, most * features.element_size())
         images = max(1, self.memory // _VALUES // row)
@@ -82,12 +79,12 @@ class Exhaustive:
                 surfaces = Energies(values[rows], model.categories[categories], grid)
                 found = surfaces.hypotheses(count, between=between)
                 best.enter(rows, replace(found, category=found.category + categories.start))
-        return Found(lowest, best.hypotheses(model), of_nothing(model, features))
+        return Found(lowest, best.hypotheses(model), model.nothing_fits(len(features)))
 
     def _values(self, features: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield categories, and the energies (B, K', P) of all their poses."""
         image = self.model.distance.image(features)
-        poses, models = self.model.space.size, models_of(self.model)
+        poses, models = self.model.space.size, self.model.references.models
         for number, block in enumerate(self._blocks):
             width = block.categories.stop - block.categories.start
             compare = self._kept[number] if self._kept else self._compared(block)

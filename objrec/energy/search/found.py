@@ -78,10 +78,3 @@ def joined(parts: Sequence[Found]) -> Found:
         pose=torch.cat([h.pose for h in found]),
     )
     return Found(torch.cat([part.lowest for part in parts]), hypotheses, nothing)
-
-
-def of_nothing(model: EnergyModel, features: torch.Tensor) -> torch.Tensor | None:
-    """Return (B,): the energy of "nothing fits", or None from a model without background."""
-    if not model.background:
-        return None
-    return (model.distance.scale() * model.nothing).expand(len(features))

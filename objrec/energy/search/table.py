@@ -15,7 +15,7 @@ import torch
 
 from objrec.energy.model import EnergyModel
 from objrec.energy.references import Chosen
-from objrec.energy.search.blocks import WARPED, answer_bytes, blocks, models_of
+from objrec.energy.search.blocks import WARPED, answer_bytes, blocks
 from objrec.errors import SettingsError
 from objrec.pose import PoseGrid
 from objrec.warping import Operators
@@ -87,7 +87,7 @@ class Table:
         self.model, grid = model, model.space.grid()
         device = ops.azimuth.device
         self._basis, self._length = _basis(model, ops)
-        each = models_of(model) * (self._basis.shape[1] + 1) * _HELD.itemsize
+        each = model.references.models * (self._basis.shape[1] + 1) * _HELD.itemsize
         self.steps = coarse_steps(grid, len(model.categories) * each, memory)
         chosen = coarse_places(grid, self.steps)
         places = [torch.tensor(own, device=device) for own in chosen.values()]
@@ -100,7 +100,7 @@ class Table:
 
     def _compressed(self, ops: Operators, chosen: Chosen) -> torch.Tensor:
         """Return (K M P', d + 1): the references' components, and their offsets."""
-        model, poses, m = self.model, len(self.cells), models_of(self.model)
+        model, poses, m = self.model, len(self.cells), self.model.references.models
         rows = self._basis.new_empty(
             len(model.categories), m, poses, self._basis.shape[1] + 1, dtype=_HELD
         )
@@ -131,7 +131,7 @@ class Table:
         """
         g = self.model.distance.direction(features) @ -self._basis
         g = torch.cat([g, torch.ones_like(g[:, :1])], dim=1) * self._length
-        width, models = self._run, models_of(self.model)
+        width, models = self._run, self.model.references.models
         best = g.new_empty(len(self._rows) // width, len(g))
         block = max(1, _ROWS // width) * width
         # Images vary fastest: a minimum over the neighbours then takes a tenth of the product.
