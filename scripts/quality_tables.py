@@ -149,25 +149,28 @@ def unknown_table() -> Iterable[str]:
 
 
 def loss_table() -> Iterable[str]:
-    """Return one row a loss, with the settings that suit it best, and how the others did."""
+    """Return one row a loss: the settings that folds chose, and what they do on test objects."""
     yield (
-        "| loss | E_C and E_I | best settings | error (each fold) | other settings "
-        "| azimuth within 30° | reference gap | feature variance |"
+        "| loss | E_C and E_I | best settings | folds: error (each) | other settings "
+        "| test objects: error (each seed) | azimuth within 30° | reference gap "
+        "| feature variance |"
     )
-    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    yield "|---|---|---|---:|---:|---:|---:|---:|---:|"
+    tested = {one["variant"]: one for one in _of("full") if one["variant"].startswith(LOSS)}
     groups: dict[tuple[str, bool], list[Experiment]] = {}
     for one in sorted((e for e in _of("folds") if e["variant"].startswith(LOSS)), key=_rank):
         recipe = cell.recipe_of(one)
         groups.setdefault((recipe["loss"], recipe["soft"]), []).append(one)
     for (loss, soft), (best, *others) in groups.items():
-        figures, tuned = best["kinds"]["energy"], cell.recipe_of(best)
-        folds = sorted(int(fold) for fold in figures["errors"]["error"]["by_fold"])
+        tuned, whole = cell.recipe_of(best), tested.get(best["variant"])
+        folds = sorted(int(f) for f in best["kinds"]["energy"]["errors"]["error"]["by_fold"])
         settings = cell.settings({name: tuned[name] for name in TUNED if name in tuned})
         errors = [f"{100 * e['kinds']['energy']['errors']['error']['mean']:.1f}" for e in others]
+        figures = (whole or best)["kinds"]["energy"]
         yield (
             f"| {loss} | {'free energies' if soft else 'minima'} | {settings} "
             f"| {cell.by_fold(best, 'energy', folds)} | {', '.join(errors) or NONE} "
-            f"| {cell.pose(best, 'within30')} "
+            f"| {cell.by_seed(whole) if whole else NONE} | {cell.pose(whole or best, 'within30')} "
             f"| {figures['reference_gap']:.2f} | {figures['feature_variance']:.3f} |"
         )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from itertools import product
+from pathlib import Path
 
 from jobs import Job, folds
 
@@ -173,6 +175,8 @@ _MINIMA = {
     "square-square": ({"margin": 4.0},),
 }
 LOSS_EPOCHS = 7
+LOSS_FEATURES: Recipe = {"features": "small"}
+RESULTS = Path(__file__).parents[1] / "results" / "experiments.json"
 
 
 def loss_recipes() -> Iterator[tuple[str, Recipe]]:
@@ -189,9 +193,32 @@ def loss_recipes() -> Iterator[tuple[str, Recipe]]:
 def losses() -> Iterator[Job]:
     """Every loss with several constants and learning rates, on two folds, half the epochs."""
     for name, recipe in loss_recipes():
-        short = {"features": "small", "epochs": LOSS_EPOCHS} | recipe
+        short = LOSS_FEATURES | {"epochs": LOSS_EPOCHS} | recipe
         for fold in (0, 3):
             yield Job("render5", name, "energy", f"fold:{fold}", 0, tuple(short.items()))
+
+
+def losses_tested() -> Iterator[Job]:
+    """Every loss as the folds of `losses` (in experiments.json) want it: all objects and epochs."""
+    for seed, (name, recipe) in product(SEEDS, _chosen_losses()):
+        tuned = LOSS_FEATURES | recipe
+        yield Job("render5", name, "energy", "full", seed, tuple(tuned.items()))
+
+
+def _chosen_losses() -> list[tuple[str, Recipe]]:
+    """Return name and settings of the best row of every loss, soft and hard."""
+    found = json.loads(RESULTS.read_text(encoding="utf-8"))["experiments"]
+    errors = {
+        one["variant"]: one["kinds"]["energy"]["errors"]["error"]["mean"]
+        for one in found
+        if one["question"] == "folds" and "energy" in one["kinds"]
+    }
+    best: dict[tuple[object, object], tuple[float, str, Recipe]] = {}
+    for name, recipe in loss_recipes():
+        if name in errors:
+            row, key = (errors[name], name, recipe), (recipe["loss"], recipe["soft"])
+            best[key] = min(best.get(key, row), row, key=lambda one: one[:2])
+    return [(name, recipe) for _, name, recipe in best.values()]
 
 
 def gpu() -> Iterator[Job]:
