@@ -7,13 +7,31 @@ traceback. This module never prints and never exits.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+# Line ends, escape sequences of terminals, what turns the direction of writing, and half characters
+# (a file name that is no UTF-8): names may hold all of them, messages none.
+_UNSHOWN = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def one_line(text: str) -> str:
+    r"""Return a text as messages and tables show it: what is no visible character as an escape.
+
+    Example:
+        >>> one_line("tea\ncup")
+        'tea\\ncup'
+    """
+    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 class ObjrecError(Exception):
-    """Base of every error whose cause is the user's input, settings or files."""
+    """Base of every error whose cause is the user's input, settings or files; always one line."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class DataError(ObjrecError):
@@ -43,11 +61,11 @@ class Failure:
     @classmethod
     def of(cls, source: str | Path, error: Exception) -> Self:
         """Make the failure of an input from the error it raised, which may name the input too."""
-        return cls(str(source), str(error).removeprefix(f"{source}: "))
+        return cls(str(source), str(error).removeprefix(one_line(f"{source}: ")))
 
     def to_dict(self) -> dict[str, str]:
         """Return ``{"file": source, "error": message}``, as ``classify --json`` prints it."""
         return {"file": self.source, "error": self.message}
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.message}"
+        return one_line(f"{self.source}: {self.message}")

@@ -77,29 +77,44 @@ class Option:
             return None
         if self.repeated:
             if not isinstance(value, list | tuple):
-                raise SettingsError(f"{place}: {self.name} must be a list, not {value!r}")
+                raise SettingsError(f"{place}: {self.name} must be a list, not {_told(value)}")
             return tuple(self._checked_one(item, place) for item in value)
         return self._checked_one(value, place)
 
     def _checked_one(self, value: Any, place: str) -> Any:
         accepted = {float: (int, float), int: (int,), bool: (bool,), str: (str,)}[self.kind]
         if not isinstance(value, accepted) or (isinstance(value, bool) and self.kind is not bool):
-            raise SettingsError(f"{place}: {self.name} must be {_NAMES[self.kind]}, not {value!r}")
+            wanted = _NAMES[self.kind]
+            raise SettingsError(f"{place}: {self.name} must be {wanted}, not {_told(value)}")
         if self.choices and value not in self.choices:
             hint = did_you_mean(value, self.choices)
             listed = ", ".join(self.choices)
-            raise SettingsError(f"{place}: {self.name} '{value}' is none of {listed}{hint}")
+            raise SettingsError(f"{place}: {self.name} {_told(value)} is none of {listed}{hint}")
         if self.kind in (int, float):
             self._check_range(value, place)
         return self.kind(value)
 
     def _check_range(self, value: float, place: str) -> None:
-        if not math.isfinite(value):
-            raise SettingsError(f"{place}: {self.name} must be a finite number, not {value}")
+        if not math.isfinite(value) if isinstance(value, float) else abs(value) > _LARGEST:
+            wanted = "a finite number" if self.kind is float else "a smaller number"
+            raise SettingsError(f"{place}: {self.name} must be {wanted}, not {_told(value)}")
         if self.minimum is not None and value < self.minimum:
             raise SettingsError(f"{place}: {self.name} must be at least {self.minimum}")
         if self.maximum is not None and value > self.maximum:
             raise SettingsError(f"{place}: {self.name} must be at most {self.maximum}")
+
+
+# Whole numbers beyond are nobody's, and neither a float nor a tensor can hold all of them.
+_LARGEST = 2**63 - 1
+_SHOWN = 80
+
+
+def _told(value: Any) -> str:
+    """Return a value as messages quote it, cut where it is long."""
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return f"one of {len(hex(value)) - 2} hexadecimal digits"  # decimal ones take forever
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -134,12 +149,12 @@ class Settings:
             SettingsError: An unknown name, a wrong type or a value out of range.
         """
         if not isinstance(values, Mapping):
-            raise SettingsError(f"{place}: settings must be an object, not {values!r}")
+            raise SettingsError(f"{place}: settings must be an object, not {_told(values)}")
         described = {o.name: o for o in options_of(cls)}
         for name in values:
             if name not in described:
                 hint = did_you_mean(str(name), tuple(described))
-                raise SettingsError(f"{place}: unknown setting '{name}'{hint}")
+                raise SettingsError(f"{place}: unknown setting {_told(name)}{hint}")
         return cls(**{name: described[name].checked(v, place) for name, v in values.items()})
 
 

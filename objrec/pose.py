@@ -27,12 +27,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
 
 from objrec.errors import SettingsError
+from objrec.strict import misfit
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ AXES: tuple[str, ...] = tuple(AXIS)
 INDEX: dict[str, int] = {name: i for i, name in enumerate(AXES)}
 VIEW_AXES = ("azimuth", "elevation")
 PLANE_AXES = ("roll", "scale", "shift_x", "shift_y")
+_SHOWN = 60  # characters of a name in a message
+# In stored units: what is computed with values within it is finite, as float32 too.
+_FARTHEST = dict.fromkeys(AXES, 1e6) | {"scale": 20.0}
 
 
 @dataclass(frozen=True)
@@ -179,24 +183,34 @@ class PoseSpace:
         """Read what `to_json` wrote; raises SettingsError when it is not that."""
         values = {}
         for name, entry in stored.items():
-            listed = isinstance(entry, Mapping) and isinstance(entry.get("values"), list)
-            if name not in AXIS or not listed:
-                raise SettingsError(f"{place}: pose_space.{name} is not a pose axis with values")
-            if entry.get("unit") != AXIS[name].unit:
+            if name not in AXIS:
+                raise SettingsError(f"{place}: pose_space.{name[:_SHOWN]} is not a pose axis")
+            if problem := misfit(entry, _StoredAxis):
+                raise SettingsError(
+                    f"{place}: pose_space.{name} is not a pose axis with values: {problem}"
+                )
+            if entry["unit"] != AXIS[name].unit:
                 unit = AXIS[name].unit
                 raise SettingsError(f"{place}: pose_space.{name} must be in '{unit}'")
             values[name] = entry["values"]
         return cls(values)
 
 
+class _StoredAxis(TypedDict):
+    unit: str
+    values: list[float]
+
+
 def _checked_values(name: str, values: Iterable[float]) -> tuple[float, ...]:
     period = AXIS[name].period
     try:
         numbers = [float(v) for v in values]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SettingsError(f"pose space: {name} has a value that is not a number") from error
     if not numbers or not all(map(math.isfinite, numbers)):
         raise SettingsError(f"pose space: {name} needs at least one finite value")
+    if max(map(abs, numbers)) > _FARTHEST[name]:
+        raise SettingsError(f"pose space: {name} has a value beyond {_FARTHEST[name]:,g}")
     numbers = sorted(numbers if period is None else [v % period for v in numbers])
     if any(a == b for a, b in pairwise(numbers)):
         raise SettingsError(f"pose space: {name} lists one value twice")

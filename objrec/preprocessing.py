@@ -22,6 +22,7 @@ from objrec.errors import DataError, Failure
 from objrec.options import Settings, option
 
 _CHUNK = 256
+_MOST_PIXELS, _LONGEST = 1 << 26, 1 << 12
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ class Preprocessing(Settings):
     size: int = option(48, "side of the square images in pixels", minimum=8, maximum=2048)
     cameras: int = option(1, "images of each sample, 2 for stereo pairs", minimum=1, maximum=16)
     colour: bool = option(False, "keep colour; otherwise images become gray")
-    mean: float = option(0.5, "mean of the pixel values, which are in 0 to 1")
-    deviation: float = option(0.25, "standard deviation of the pixel values", minimum=1e-4)
+    mean: float = option(0.5, "mean of the pixel values, which are in 0 to 1", minimum=0, maximum=1)
+    deviation: float = option(
+        0.25, "standard deviation of the pixel values", minimum=1e-4, maximum=1
+    )
 
     @property
     def channels(self) -> int:
@@ -105,6 +108,7 @@ class Preprocessing(Settings):
 
 
 def _squared(view: np.ndarray) -> np.ndarray:
+    view = _without_excess(view)
     h, w = view.shape[:2]
     if h == w:
         return view
@@ -113,6 +117,16 @@ def _squared(view: np.ndarray) -> np.ndarray:
     top, left = (max(h, w) - h) // 2, (max(h, w) - w) // 2
     bottom, right = max(h, w) - h - top, max(h, w) - w - left
     return cv2.copyMakeBorder(view, top, bottom, left, right, cv2.BORDER_CONSTANT, value=colour)
+
+
+def _without_excess(view: np.ndarray) -> np.ndarray:
+    """Shrink what would become a square of more than 64 million pixels: panoramas, long strips."""
+    h, w = view.shape[:2]
+    if h == w or max(h, w) ** 2 <= _MOST_PIXELS:
+        return view
+    factor = max(h, w) / _LONGEST
+    size = max(1, round(w / factor)), max(1, round(h / factor))
+    return cv2.resize(view, size, interpolation=cv2.INTER_AREA)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "objrec"
 # A file imports its own unit and units of earlier rows. `objrec` itself holds public names only.
 ROWS = (
     ("errors",),
-    ("options",),
+    ("options", "files", "strict"),
     ("pose",),
     ("warping", "mirroring", "answers", "preprocessing", "datasets"),
     ("energy", "losses", "rendering"),

@@ -71,6 +71,7 @@ class Asked:
         model: Model folder; None: the one that comes with objrec.
         device: As for `Recognizer.load`.
         mirror: Whether mirror images are looked at too.
+        precision: As for `Recognizer.load`.
         refine: Whether poses leave the grid of the pose space.
         hypotheses: How many distinct answers to return for each image.
         folder: The folder that relative paths start from.
@@ -80,6 +81,7 @@ class Asked:
     model: str | None = None
     device: str = "cpu"
     mirror: bool = False
+    precision: str = "float32"
     refine: bool = True
     hypotheses: int = 3
     folder: str = field(default_factory=os.getcwd)
@@ -92,7 +94,7 @@ class Worker:
     def __init__(self, asked: Asked) -> None:
         os.chdir(asked.folder)
         torch.set_num_threads(asked.threads)
-        model = Recognizer.load(asked.model, device=asked.device)
+        model = Recognizer.load(asked.model, asked.device, asked.precision)
         self._recognizer = model.mirroring() if asked.mirror else model
         self._asked = asked
         self._sets: dict[tuple[str, str], Dataset] = {}

@@ -10,6 +10,7 @@ import click
 from objrec.cli.flags import device_option, set_argument
 from objrec.cli.tables import Bar, print_table, say
 from objrec.errors import DataError
+from objrec.files import locked
 
 if TYPE_CHECKING:
     from objrec.datasets import Dataset
@@ -65,12 +66,13 @@ def calibrate(
 
     recognizer = Recognizer.load(model, device=device)
     dataset = open_dataset(set_path, split or _default_split(set_path), purpose="test")
-    with Bar("calibrating") as bar:
-        answers = held_out_answers(recognizer, dataset, bar.tick)
-    if not answers.objects:
-        raise DataError(_nothing_known(recognizer, dataset))
-    calibration = fit([answers], false_alarms, VALIDATION)
-    store_calibration(model, calibration)
+    with locked(model):
+        with Bar("calibrating") as bar:
+            answers = held_out_answers(recognizer, dataset, bar.tick)
+        if not answers.objects:
+            raise DataError(_nothing_known(recognizer, dataset))
+        calibration = fit([answers], false_alarms, VALIDATION)
+        store_calibration(model, calibration)
     for failure in dataset.failures:
         say(f"objrec: {failure}; left out")
     if _by_name_trained_on(recognizer, dataset):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from objrec.cli.engine import answered_by, check_engine, engine_options
-from objrec.cli.flags import device_option, mirror_option, model_option
+from objrec.cli.flags import device_option, mirror_option, model_option, precision_option
 from objrec.cli.inputs import Item, expand, paired
 from objrec.cli.recognitions import write_csv, write_json, write_table
 from objrec.cli.tables import Bar, say
@@ -68,6 +68,7 @@ _GRAYED = "note: this model knows gray images only: colour images were converted
 @mirror_option
 @engine_options
 @device_option
+@precision_option
 def classify(
     images: tuple[str, ...],
     model: Path | None,
@@ -82,6 +83,7 @@ def classify(
     engine: str,
     workers: int | None,
     device: str,
+    precision: str,
 ) -> int:
     """Say what is on images, and how it is turned.
 
@@ -107,7 +109,7 @@ def classify(
     items = expand(images, recursive=recursive)
     from objrec.recognizer import Recognizer
 
-    recognizer = Recognizer.load(model, device="cpu" if engine == "ray" else device)
+    recognizer = Recognizer.load(model, "cpu" if engine == "ray" else device, precision)
     recognizer = recognizer.mirroring() if mirror else recognizer
     items = paired(items, recognizer.preprocessing.cameras)
     turned = relative_poses(items, step, poses)
@@ -115,7 +117,7 @@ def classify(
     if together:
         found = recognized_together(recognizer, items, turned, **choices)
     else:
-        asked = {"model": model, "device": device, "mirror": mirror}
+        asked = {"model": model, "device": device, "mirror": mirror, "precision": precision}
         answers = answered_by(engine, recognizer, items, asked, workers, **choices)
         found = zip(items, answers, strict=True)
     seen = _Seen(len(items))

@@ -66,7 +66,8 @@ def answered_by(
         engine: 'local' or 'ray'.
         recognizer: The model, for this process.
         items: The images.
-        asked: Model folder, device, and whether to mirror: how a worker makes the same model.
+        asked: Model folder, device, precision, and whether to mirror: how a worker makes the same
+            model.
         workers: How many; None: as many as there are cores or GPUs.
         **choices: ``refine`` and ``hypotheses``.
     """

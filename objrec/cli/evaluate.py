@@ -19,6 +19,7 @@ from objrec.cli.provenance import provenance
 from objrec.cli.several import SeveralCommand, several
 from objrec.cli.tables import Bar, print_table, say
 from objrec.errors import DataError
+from objrec.files import locked
 
 if TYPE_CHECKING:
     from objrec.evaluation import Evaluation
@@ -127,22 +128,23 @@ def evaluate(
     recognizer = recognizer.mirroring() if mirror else recognizer
     dataset = open_dataset(set_path, split, purpose="test")
     extras = extras_of(set_path, device, mirror=mirror, **asked)
-    with Bar("evaluating") as bar:
-        evaluation = measure(
-            recognizer,
-            dataset,
-            extras=extras,
-            pictures=out,
-            exclude_pose=[name for part in exclude_pose for name in part.split(",") if name],
-            seed=seed,
-            resamples=resamples,
-            on_progress=bar.tick,
-            on_stage=bar.retitle,
-            provenance=provenance(),
-        )
-    evaluation.save(out / RESULT)
-    write_errors(evaluation, out / ERRORS)
-    write_report(evaluation, out / PAGE)
+    with locked(out):
+        with Bar("evaluating") as bar:
+            evaluation = measure(
+                recognizer,
+                dataset,
+                extras=extras,
+                pictures=out,
+                exclude_pose=[name for part in exclude_pose for name in part.split(",") if name],
+                seed=seed,
+                resamples=resamples,
+                on_progress=bar.tick,
+                on_stage=bar.retitle,
+                provenance=provenance(),
+            )
+        evaluation.save(out / RESULT)
+        write_errors(evaluation, out / ERRORS)
+        write_report(evaluation, out / PAGE)
     for failure in evaluation.failures:
         say(f"objrec: {failure['file']}: {failure['error']}")
     print_table(["measured", "value"], summary(evaluation))

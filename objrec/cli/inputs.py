@@ -145,6 +145,8 @@ def _expand_one(word: str, recursive: bool) -> Iterator[Item]:
         yield from _images_in(path, recursive)
     elif path.exists():
         yield path
+    elif path.is_symlink():
+        yield Failure(word, "is a link to nothing; check where it points")
     elif found := sorted(glob.glob(word, recursive=True)):  # noqa: PTH207  (absolute patterns too)
         for name in found:
             yield from _expand_one(name, recursive)

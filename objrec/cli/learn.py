@@ -13,6 +13,7 @@ from objrec.cli.inputs import Item, SetItem, expand, opened, paired
 from objrec.cli.tables import say
 from objrec.cli.together import relative_poses
 from objrec.errors import SettingsError
+from objrec.files import is_empty, locked
 
 if TYPE_CHECKING:
     from objrec.learning import Learned
@@ -72,8 +73,9 @@ def learn(
 
     saved = load_model(model or shipped_model())
     items = paired(items, saved.preprocessing.cameras)
-    learned = run(saved, opened(items), name, _poses(items, poses), device=device)
-    save_model(out, learned.model)
+    with locked(out):
+        learned = run(saved, opened(items), name, _poses(items, poses), device=device)
+        save_model(out, learned.model)
     for failure in learned.failures:
         say(f"objrec: {failure}; left out")
     for remark in _remarks(learned):
@@ -90,7 +92,7 @@ def _check_free(out: Path, force: bool) -> None:
     """
     if out.exists() and not out.is_dir():
         raise SettingsError(f"{out}: is a file; give a folder for the model")
-    if not force and out.is_dir() and any(out.iterdir()):
+    if not force and out.is_dir() and not is_empty(out):
         raise SettingsError(f"{out}: is not empty; give a new folder, or use --force")
 
 

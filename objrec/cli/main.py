@@ -6,11 +6,14 @@ others went on, 2 the input, the settings or the command line was refused, 130 i
 
 from __future__ import annotations
 
-import errno
+import io
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -28,17 +31,14 @@ from objrec.cli.protocol import protocol
 from objrec.cli.render import render
 from objrec.cli.report import report
 from objrec.cli.train import train
-from objrec.errors import ObjrecError
+from objrec.errors import ObjrecError, one_line
+from objrec.files import ADVICE
 
 # Threads that wait for work sleep: those that spin slow two threads down to a fraction of one as
 # soon as another process is busy. It is read when PyTorch is loaded, which is later.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 REFUSED, INTERRUPTED = 2, 130
-_USERS_ERRNOS = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS),
-    *(errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR),
-)
 
 
 @click.group(
@@ -86,8 +86,10 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after ``objrec``; None: those of the process.
     """
     words = list(sys.argv[1:] if args is None else args)
+    _let_all_be_printed()
     try:
-        return int(cli.main(words, prog_name="objrec", standalone_mode=False, obj=words) or 0)
+        with _interruptible():
+            return int(cli.main(words, prog_name="objrec", standalone_mode=False, obj=words) or 0)
     except ObjrecError as error:
         return _refuse(str(error))
     except click.UsageError as error:
@@ -96,9 +98,50 @@ def main(args: Sequence[str] | None = None) -> int:
         _say(str(error.__cause__ or "") or "interrupted")
         return INTERRUPTED
     except OSError as error:
-        if error.errno not in _USERS_ERRNOS:
+        if error.errno not in ADVICE:
             raise
-        return _refuse(f"{error.filename or 'output'}: {error.strerror}")
+        return _refuse(f"{error.filename or 'output'}: {error.strerror}; {ADVICE[error.errno]}")
+
+
+def _let_all_be_printed() -> None:
+    """Have stdout show as an escape what its encoding lacks: names of files may hold anything."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM, which comes before SIGKILL where time is up, do what Ctrl-C does.
+
+    Of the processes of torchrun the first one; the others have nothing to finish. An interruption
+    within a library that is just being loaded may come out as another error: it is one all the
+    same.
+    """
+    main_thread = threading.current_thread() is threading.main_thread()
+    if not main_thread or os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    met = []
+
+    def interrupt(*_: object) -> None:
+        met.append(True)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler in (signal.SIG_DFL, signal.default_int_handler):  # else somebody wants it so
+            signal.signal(number, interrupt)
+    try:
+        yield
+    except (click.Abort, ObjrecError):
+        raise
+    except Exception:
+        if met:
+            raise click.Abort from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _one_line(error: click.UsageError) -> str:
@@ -121,4 +164,4 @@ _PATIENCE = 20.0
 def _say(message: str) -> None:
     if os.environ.get("RANK", "0") != "0":
         time.sleep(_PATIENCE)
-    click.echo(f"objrec: {message}", err=True)
+    click.echo(f"objrec: {one_line(message)}", err=True)

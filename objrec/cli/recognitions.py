@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from objrec.cli.inputs import Item, SetItem
-from objrec.cli.tables import print_table
+from objrec.cli.tables import print_json, print_table
 from objrec.errors import Failure
 
 if TYPE_CHECKING:
@@ -34,7 +31,7 @@ def write_json(answers: Answers) -> None:
         if isinstance(item, SetItem):
             category, pose = item.truth
             record["truth"] = {"category": category, "pose": pose.to_dict()}
-        click.echo(json.dumps(record, ensure_ascii=False))
+        print_json(record)
 
 
 def write_csv(answers: Answers) -> None:

@@ -31,5 +31,5 @@ def report(evaluation: Path, out: Path | None, force: bool) -> None:
     from objrec.evaluation.result import Evaluation
     from objrec.report import write_report
 
-    write_report(Evaluation.load(evaluation), page, evaluation.parent)
+    write_report(Evaluation.load(evaluation), page, evaluation.parent, str(evaluation))
     click.echo(f"report: {page}")

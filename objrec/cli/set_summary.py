@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from objrec.cli.tables import print_table, say
+from objrec.errors import one_line
 
 if TYPE_CHECKING:
     from objrec.datasets.checking import SetCheck
@@ -25,7 +26,7 @@ def print_summary(summary: SetSummary) -> None:
     """Print each split's categories, pose coverage and factors; on stderr what is unreadable."""
     front = summary.frame.get("azimuth", {}).get("front")
     known = "" if front is None else f", front at azimuth {front:g}"
-    click.echo(f"{summary.name}: {summary.layout}{known}")
+    click.echo(one_line(f"{summary.name}: {summary.layout}{known}"))
     for split in summary.splits:
         click.echo(f"\nsplit {split.name}: {_split_line(split)}\n")
         print_table(
@@ -39,7 +40,7 @@ def print_summary(summary: SetSummary) -> None:
         else:
             click.echo("no pose labels")
         for name, values in split.factors.items():
-            click.echo(f"{name}: {_listed(list(values))}")
+            click.echo(one_line(f"{name}: {_listed(list(values))}"))
     failures = [failure for split in summary.splits for failure in split.failures]
     for failure in failures[:_MOST_FAILURES]:
         say(f"objrec: {failure}")
@@ -80,7 +81,7 @@ def print_check(check: SetCheck) -> None:
     from objrec.datasets.checks.finding import counted
 
     counts = [counted(count, grade) for grade, count in check.counts.items() if count]
-    click.echo(f"{check.path}: {_content(check)}")
+    click.echo(one_line(f"{check.path}: {_content(check)}"))
     click.echo(", ".join(counts) or "nothing was found that could be wrong")
     for finding in check.findings:
         click.echo()
@@ -107,11 +108,11 @@ def _content(check: SetCheck) -> str:
 
 
 def _finding_lines(finding: Finding, root: str) -> Iterator[str]:
-    yield _wrapped(f"{finding.grade}: {finding.message}  [{finding.code}]", "")
+    yield _wrapped(one_line(f"{finding.grade}: {finding.message}  [{finding.code}]"), "")
     # Objects and categories are named in the message already.
     places = [place.replace(root, "") for place in finding.where if place.startswith(root)]
     for place in places[:_MOST_PLACES]:
-        yield f"    {place}"
+        yield f"    {one_line(place)}"
     if len(places) > _MOST_PLACES:
         yield f"    … and {len(places) - _MOST_PLACES:,} more; --json lists them all"
     yield _wrapped(f"→ {finding.advice[:1].upper()}{finding.advice[1:]}.", "  ")

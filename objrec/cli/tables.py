@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import click
+
+from objrec.errors import one_line
 
 _NO_LIMIT = 10_000
 _NUMBER = re.compile(r"[+-]?[\d.]+ ?[%°]?")
@@ -25,7 +28,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else one_line(str(cell)) for cell in row] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column, values in zip(columns, zip(*cells, strict=True) if cells else (), strict=False):
         side = "right" if _numeric(values) else "left"
@@ -43,6 +46,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
+def print_json(value: Any, *, indent: int | None = None) -> None:
+    """Print a value as JSON on stdout, as plain ASCII where stdout cannot take all of Unicode."""
+    whole = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    click.echo(json.dumps(value, ensure_ascii=not whole, indent=indent))
+
+
 def _numeric(values: Sequence[str]) -> bool:
     filled = [value for value in values if value]
     return bool(filled) and all(map(_NUMBER.fullmatch, filled))
@@ -50,7 +59,7 @@ def _numeric(values: Sequence[str]) -> bool:
 
 def say(text: str) -> None:
     """Print a remark on stderr."""
-    click.echo(text, err=True)
+    click.echo(one_line(text), err=True)
 
 
 class Bar:
@@ -95,4 +104,4 @@ class Bar:
         if self._progress.disable:
             say(text)
         else:
-            self._progress.console.print(text, markup=False, highlight=False)
+            self._progress.console.print(one_line(text), markup=False, highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,35 +81,45 @@ def recognized_together(
 
 def _listed(path: Path) -> dict[str, dict[str, float]]:
     """Read name → pose; a file is found by its path as it is written, or by its name alone."""
-    from objrec.datasets.delimited import read_delimited
+    from objrec.datasets.delimited import read_delimited, shown
 
     table = read_delimited(path, ("file", "azimuth"))
     columns = [name for name in _COLUMNS if name in table.columns]
     found: dict[str, dict[str, float]] = {}
     for line, row in table.rows:
-        if row["file"] in found:
-            raise DataError(f"{path}:{line}: lists {row['file']} a second time; remove one")
-        found[row["file"]] = {name: _degrees(row[name], name, path, line) for name in columns}
+        file = _composed(row["file"])
+        if file in found:
+            raise DataError(f"{path}:{line}: lists {shown(file)} a second time; remove one")
+        found[file] = {
+            name: _degrees(row[name], name, table.separator, f"{path}:{line}") for name in columns
+        }
     return found
 
 
-def _degrees(text: str, name: str, path: Path, line: int) -> float:
+def _degrees(text: str, name: str, separator: str, place: str) -> float:
     from math import isfinite
 
+    from objrec.datasets.delimited import number, shown
+
     try:
-        value = float(text)
+        value = number(text, separator)
     except ValueError:
         value = float("nan")
     if not isfinite(value):
-        raise DataError(f"{path}:{line}: {name} '{text}' is not a number; write degrees")
+        raise DataError(f"{place}: {name} '{shown(text)}' is not a number; write degrees")
     return value
 
 
 def _of(item: Item, listed: dict[str, dict[str, float]], path: Path) -> dict[str, float]:
-    for name in _names(item):
+    for name in map(_composed, _names(item)):
         if name in listed:
             return listed[name]
     raise DataError(f"{path}: does not list {_name(item)}; add a line for it")
+
+
+def _composed(name: str) -> str:
+    """Return a name in one Unicode form: a Mac writes é as e and an accent."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _names(item: Item) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _INTERRUPTED = 130
+_UNFINISHED = ("checkpoint.safetensors", "folds")  # of objrec.training, which loads slowly
 
 
 def _recipe() -> type:
@@ -91,9 +92,37 @@ def train(
       objrec train photos/ --out out/photos --features efficientnet-lite0
       objrec train data/toys --out out/cnn --baseline cnn
     """  # noqa: D301
+    with _saying_how_to_go_on(out):
+        _train(set_path, out, split, baseline, tensorboard, settings, choices)
+
+
+@contextmanager
+def _saying_how_to_go_on(out: Path) -> Iterator[None]:
+    """Add to an interruption what there is to go on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        begun = any((out / name).exists() for name in _UNFINISHED)
+        how = (
+            "training stopped; the same command with --resume goes on"
+            if begun
+            else "stopped before the training began; the same command begins it"
+        )
+        raise KeyboardInterrupt(f"{out}: {how}") from None
+
+
+def _train(
+    set_path: Path,
+    out: Path,
+    split: str | None,
+    baseline: str | None,
+    tensorboard: Path | None,
+    settings: Recipe,
+    choices: dict[str, Any],
+) -> None:
     from objrec.datasets import open_dataset
     from objrec.training import train as run
-    from objrec.training.distributed import count_processes, is_first
+    from objrec.training.distributed import is_first
     from objrec.training.tensorboard import logged
 
     recipe = dataclasses.replace(settings, kind=baseline or "energy")
@@ -102,17 +131,11 @@ def train(
     if not is_first():
         _take_part(run(dataset, out, recipe, validation=validation, **choices))
         return
-    if count_processes() > 1:  # when one process ends, torchrun terminates the others
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = None
     with Bar("training") as bar:
         reports = run(dataset, out, recipe, validation=validation, on_batch=bar.tick, **choices)
-        try:
-            for report in logged(reports, tensorboard) if tensorboard else reports:
-                bar.say(epoch_line(report))
-        except KeyboardInterrupt:
-            hint = f"{out}: training stopped; the same command with --resume goes on"
-            raise KeyboardInterrupt(hint) from None
+        for report in logged(reports, tensorboard) if tensorboard else reports:
+            bar.say(epoch_line(report))
     for failure in (*dataset.failures, *(validation.failures if validation else ())):
         say(f"objrec: {failure}; left out")
     if report is None:

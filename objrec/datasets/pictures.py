@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from objrec.errors import DataError
+from objrec.files import replaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +120,7 @@ def save_picture(
     path: str | Path,
     texts: Iterable[str] = (),
 ) -> None:
-    """Draw a figure in the house style and save it; beside its place first, then renamed.
+    """Draw a figure in the house style and save it, whole or not at all.
 
     Args:
         draw: Draws into an empty figure.
@@ -134,20 +135,14 @@ def save_picture(
     from matplotlib.figure import Figure
 
     path = check_picture_path(path)
-    partial = path.with_name(f".{path.name}.partial{path.suffix}")
     style = _STYLE | {"font.family": font_families("".join(texts))}
-    try:
-        with matplotlib.rc_context(style), warnings.catch_warnings():
-            # Letters that no installed font has become boxes; that is no reason to complain.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
-            figure = Figure(figsize=size, facecolor=PAPER)
-            draw(figure)
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        # Letters that no installed font has become boxes; that is no reason to complain.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure = Figure(figsize=size, facecolor=PAPER)
+        draw(figure)
+        with replaced(path) as partial:
             figure.savefig(partial, dpi=_DPI, metadata=_metadata(path))
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def font_families(text: str) -> list[str]:

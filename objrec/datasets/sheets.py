@@ -6,7 +6,6 @@ them back is left to the page: a browser does it.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from objrec.datasets.resizing import shrunk
 from objrec.datasets.sample import Dataset
 from objrec.errors import DataError
+from objrec.files import replaced_folder
 
 SIDE, COLUMNS, ROWS = 80, 16, 16
 _QUALITY = 82
@@ -67,10 +67,8 @@ def write_sheets(
         DataError: A file cannot be written.
     """
     order = list(order)
-    target, files = folder / name, []
-    try:
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
+    files = []
+    with replaced_folder(folder / name) as target:
         for start in range(0, len(order), COLUMNS * ROWS):
             sheet = _sheet(dataset, order[start : start + COLUMNS * ROWS])
             file = target / f"sheet-{len(files):03d}.webp"
@@ -79,8 +77,6 @@ def write_sheets(
             files.append(f"{name}/{file.name}")
             if on_progress:
                 on_progress(min(start + COLUMNS * ROWS, len(order)), len(order))
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror})") from error
     return Sheets(tuple(files), SIDE, COLUMNS, ROWS, len(order))
 
 

@@ -13,9 +13,8 @@ import math
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -24,6 +23,7 @@ import numpy as np
 from objrec.datasets import labels
 from objrec.datasets.description import AZIMUTH, ELEVATION, FILE_NAME, SetDescription
 from objrec.errors import DataError
+from objrec.files import hidden_folder, is_empty, locked, write_text, writing
 from objrec.pose import AXES, Pose
 
 # What makes a folder a set, and would speak for the images of the set before.
@@ -41,30 +41,57 @@ def new_folder(out: str | Path, *, force: bool = False) -> Iterator[Path]:
         force: Write into a folder that is not empty.
 
     Raises:
-        DataError: It is a file, is not empty, or cannot be written.
+        DataError: It is a file, is not empty, or cannot be written; or another process writes it.
     """
     out = Path(out)
     check_free(out, force=force)
+    with locked(out), writing(out), hidden_folder(out) as around:
+        folder, old = around / "new", around / "old"
+        folder.mkdir()
+        yield folder
+        if out.is_dir() and is_empty(out):
+            with suppress(OSError):  # where one folder cannot take the place of another
+                out.rmdir()
+        if out.is_dir():
+            _put_in(folder, out, old)
+        else:
+            folder.replace(out)
+
+
+def _put_in(folder: Path, out: Path, old: Path) -> None:
+    """Move what a folder holds into another, and what was there and must go into a third.
+
+    It is a matter of renaming, and is undone if it fails.
+    """
+    news = sorted(folder.iterdir())
+    gone = dict.fromkeys([*(out / path.name for path in news), *_describing(out)])
+    moves = [(path, old / path.relative_to(out)) for path in gone if os.path.lexists(path)]
+    # What goes comes first; images before labels.csv, which speaks for them.
+    moves += [(path, out / path.name) for path in sorted(news, key=lambda path: path.is_file())]
+    done: list[tuple[Path, Path]] = []
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
-            yield Path(folder)
-            out.mkdir(exist_ok=True)
-            for path in _describing(out):
-                path.unlink()
-            for path in sorted(Path(folder).iterdir()):
-                _replace(path, out / path.name)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{out}: cannot be written ({reason}); choose another folder") from error
+        for source, target in moves:
+            if not os.path.lexists(source):  # its folder went before it
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+            done.append((source, target))
+    except BaseException:
+        for source, target in reversed(done):
+            with suppress(OSError):
+                target.rename(source)
+        raise
 
 
 def _describing(folder: Path) -> list[Path]:
     """List the files that say what the images of a set are, its splits' included."""
     inner = [p for p in folder.iterdir() if labels.canonical_split(p.name) in labels.SPLIT_NAMES]
-    folders = [folder, *(path for path in inner if path.is_dir())]
+    folders = [folder, *(path for path in inner if path.is_dir() and not path.is_symlink())]
     paths = [path for one in folders for path in one.iterdir()]
-    return [path for path in paths if _DESCRIBING.fullmatch(path.name) and not path.is_dir()]
+    # Of a split that is a link to elsewhere the link goes, and nothing there.
+    links = [path for path in inner if path.is_symlink()]
+    named = [path for path in paths if _DESCRIBING.fullmatch(path.name) and not path.is_dir()]
+    return named + links
 
 
 def check_free(out: Path, *, force: bool = False) -> None:
@@ -75,7 +102,7 @@ def check_free(out: Path, *, force: bool = False) -> None:
     """
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: is a file; name a folder for the set")
-    if out.is_dir() and any(out.iterdir()) and not force:
+    if out.is_dir() and not is_empty(out) and not force:
         raise DataError(f"{out}: exists and is not empty; name another folder or add --force")
 
 
@@ -95,12 +122,6 @@ def check_apart(out: Path, sets: Iterable[Path]) -> None:
             raise DataError(f"{out}: lies {inside} the set {folder}; name a folder beside it")
 
 
-def _replace(path: Path, target: Path) -> None:
-    if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target)
-    path.replace(target)
-
-
 def write_image(path: Path, pixels: np.ndarray) -> None:
     """Write uint8 (H, W) or (H, W, 3) RGB as the kind of file that the suffix names.
 
@@ -109,11 +130,9 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
     """
     stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     encoded = cv2.imencode(path.suffix, stored)[1]
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def copy_file(source: Path, path: Path, *, link: bool = False) -> None:
@@ -160,6 +179,9 @@ def write_labels(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     Args:
         path: The file.
         rows: Column → text; a row may lack columns.
+
+    Raises:
+        DataError: It cannot be written.
     """
     used = {name for row in rows for name in row}
     first = [name for name in _FIRST if name in used]
@@ -168,8 +190,7 @@ def write_labels(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+    write_text(path, text.getvalue())
 
 
 def write_description(folder: Path, description: SetDescription, *, norb: bool = True) -> None:
@@ -185,8 +206,7 @@ def write_description(folder: Path, description: SetDescription, *, norb: bool =
     for axis, usual in (("elevation", ELEVATION), ("azimuth", AZIMUTH)):
         if not norb and content.get(axis) == usual.to_json():
             del content[axis]
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+    write_text(folder / FILE_NAME, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def labels_file(folder: Path) -> Path:

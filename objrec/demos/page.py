@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from objrec.demos.lesson import Demo, Lesson, Player
-from objrec.report.templates import asset, environment
-from objrec.saving import write_text
+from objrec.files import write_text
+from objrec.report.templates import asset, environment, policy
 
 _ASSETS = "demos/assets"
 
@@ -30,13 +30,16 @@ def write_page(demo: Demo, lesson: Lesson, facts: dict[str, Any], path: Path) ->
 def render(demo: Demo, lesson: Lesson, facts: dict[str, Any]) -> str:
     """Return the page as HTML."""
     filled = environment(_ASSETS)
+    css = asset("page.css") + asset("demo.css", _ASSETS)
+    script = asset("demo.js", _ASSETS)
     filled.filters |= {"prose": prose, "svg": Markup, "is_player": is_player}
     return filled.get_template("demo.html.j2").render(
         demo=demo,
         lesson=lesson,
         facts=facts,
-        css=Markup(asset("page.css") + asset("demo.css", _ASSETS)),
-        script=Markup(asset("demo.js", _ASSETS)),
+        policy=policy([css], [script]),
+        css=Markup(css),
+        script=Markup(script),
     )
 
 

@@ -16,8 +16,8 @@ from objrec.demos.lesson import Context, Demo
 from objrec.demos.page import write_page
 from objrec.errors import DataError, SettingsError
 from objrec.evaluation.hardware import describe_hardware
+from objrec.files import write_text, writing
 from objrec.options import did_you_mean
-from objrec.saving import write_text
 
 NAMES = (
     "parabola",
@@ -83,12 +83,10 @@ def run_demo(
         "hardware": hardware,
         **(provenance or {}),
     }
-    try:
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_text(numbers, json.dumps({**facts, "numbers": lesson.numbers}, indent=1) + "\n")
-        write_page(demo, lesson, facts, page)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror})") from error
+    write_text(numbers, json.dumps({**facts, "numbers": lesson.numbers}, indent=1) + "\n")
+    write_page(demo, lesson, facts, page)
     return page, numbers
 
 

@@ -6,6 +6,7 @@ for it, so that the search cannot win by looking away.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ class Compare:
         return self.answers(self.image(features))
 
 
+LARGEST = 1e15
+"""Numbers of features and references up to this size, at least, give right distances."""
+
 MIN_COVERED_SHARE = 0.5
 """Squared distances count at least this share of the map, however little of it is covered."""
 
@@ -54,7 +58,8 @@ class ScaledDistance(nn.Module, ABC):
 
     def scale(self) -> torch.Tensor:
         """Return the factor s, a scalar tensor."""
-        return self.log_scale.exp().clamp(max=self.cap)
+        # Clamped before it too: an infinite exponential has the gradient NaN, cap or not.
+        return self.log_scale.clamp(max=math.log(self.cap) + 1).exp().clamp(max=self.cap)
 
     def forward(
         self, features: torch.Tensor, maps: torch.Tensor, coverage: torch.Tensor

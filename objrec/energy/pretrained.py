@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import pickle
+import pickle  # nosec B403
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

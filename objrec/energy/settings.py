@@ -48,9 +48,12 @@ class ModelSettings(Settings):
         0.5,
         "local distance: a cell's mismatch d counts as this x (1 - exp(-d / this))",
         minimum=0.01,
+        maximum=1e6,
     )
-    scale: float = option(10.0, "starting scale of the distance", minimum=0.01)
-    scale_cap: float = option(20.0, "largest scale the distance may learn", minimum=0.01)
+    scale: float = option(10.0, "starting scale of the distance", minimum=0.01, maximum=1e6)
+    scale_cap: float = option(
+        20.0, "largest scale the distance may learn", minimum=0.01, maximum=1e6
+    )
     weights: str | None = option(None, "local weights file of a frozen backbone")
 
     @property

@@ -10,17 +10,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from objrec.errors import DataError
-from objrec.saving import write_text
+from objrec.evaluation.layout import PARTS
+from objrec.files import write_text
+from objrec.strict import misfit, read_json
 
 FORMAT_VERSION = 2
 _LATER = {"together"}  # keys that came without a new version: older files lack them
+_SHOWN, _SHOWN_NAMES = 40, 10  # characters of a name, and names, in a message
 _LINE = 96  # values that fit into this many characters stay on one line of the file
 
 
@@ -131,13 +133,9 @@ class Evaluation:
             DataError: The file cannot be written.
         """
         path = Path(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            text = _laid_out(self.to_dict()) + "\n"
-            # Half characters, which broken file names contain, as the escape that JSON reads back.
-            write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+        text = _laid_out(self.to_dict()) + "\n"
+        # Half characters, which broken file names contain, as the escape that JSON reads back.
+        write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -148,7 +146,7 @@ class Evaluation:
         """
         path = Path(path)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror})") from error
         except ValueError as error:
@@ -165,8 +163,9 @@ class Evaluation:
         if not isinstance(values, dict) or "format_version" not in values:
             raise DataError(f"{place}: not an evaluation; give the evaluation.json of `evaluate`")
         if values["format_version"] != FORMAT_VERSION:
+            found = repr(values["format_version"])[:_SHOWN]
             raise DataError(
-                f"{place}: evaluation format {values['format_version']!r} is not {FORMAT_VERSION}; "
+                f"{place}: evaluation format {found} is not {FORMAT_VERSION}; "
                 "evaluate again with this version of objrec"
             )
         kinds = typing.get_type_hints(cls)
@@ -175,22 +174,13 @@ class Evaluation:
             ("unknown", values.keys() - kinds.keys()),
         ):
             if names:
-                listed = ", ".join(sorted(names))
+                listed = ", ".join(name[:_SHOWN] for name in sorted(names)[:_SHOWN_NAMES])
                 raise DataError(f"{place}: {problem} key {listed}; evaluate again")
         for name, kind in kinds.items():
-            if name in values and not _is_a(values[name], kind):
-                raise DataError(f"{place}: {name} has the wrong type; evaluate again")
+            problem = misfit(values[name], PARTS.get(name, kind)) if name in values else ""
+            if problem:
+                raise DataError(f"{place}: {name}: {problem}; evaluate again")
         return cls(**values)
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    """Whether a value read from JSON fits a field's type, looking only at its outer layer."""
-    if isinstance(kind, types.UnionType):
-        return any(_is_a(value, part) for part in typing.get_args(kind))
-    outer = typing.get_origin(kind) or kind
-    if isinstance(value, bool):
-        return outer is bool
-    return isinstance(value, (int, float) if outer is float else outer)
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,6 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -155,14 +154,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def write_bytes(path: Path, written: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    try:
-        temporary.write_bytes(written)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ import numpy as np
 from objrec.export.description import KEY
 from objrec.export.files import library
 from objrec.export.graph import INPUT
+from objrec.files import writing
 
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 
@@ -38,11 +39,13 @@ def quantized(
 
     Raises:
         SettingsError: A library is not installed.
+        DataError: The folder of temporary files cannot be written.
     """
     onnx = library("onnx")
     quantization = library("onnxruntime.quantization")
     shapes = library("onnxruntime.quantization.shape_inference")
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    temporary = tempfile.gettempdir()
+    with _quiet(), writing(temporary), tempfile.TemporaryDirectory() as folder:
         plain, folded, done = (Path(folder) / f"{name}.onnx" for name in ("a", "b", "c"))
         plain.write_bytes(written)
         shapes.quant_pre_process(plain, folded, skip_symbolic_shape=True)

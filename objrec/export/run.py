@@ -12,9 +12,10 @@ import numpy as np
 from objrec.errors import DataError, SettingsError
 from objrec.export.checking import Difference, difference, made_images, refuse_different
 from objrec.export.description import as_text, described
-from objrec.export.files import archive_bytes, onnx_bytes, opened_archive, opened_onnx, write_bytes
+from objrec.export.files import archive_bytes, onnx_bytes, opened_archive, opened_onnx
 from objrec.export.graph import Graph
 from objrec.export.quantizing import quantized
+from objrec.files import write_bytes
 from objrec.preprocessing import Preprocessing
 from objrec.recognizer import Recognizer
 
@@ -65,7 +66,8 @@ def export(
     Raises:
         SettingsError: The format is unknown, cannot be quantised, or needs what is not installed.
         ModelError: The graph differs from the model.
-        DataError: Calibration images are not as the model takes them.
+        DataError: Calibration images are not as the model takes them, or the file cannot be
+            written.
     """
     path = Path(path)
     _check(format, size, calibration)

@@ -12,6 +12,7 @@ import numpy as np
 from objrec.datasets import Dataset
 from objrec.evaluation.hardware import describe_hardware
 from objrec.evaluation.metrics import Bootstrap
+from objrec.files import locked, write_text
 from objrec.pose import AXIS, PoseSpace
 from objrec.protocols.experiment import Experiment, Watch
 from objrec.protocols.figures import figures
@@ -19,7 +20,6 @@ from objrec.protocols.parts import Plan
 from objrec.protocols.session import RESULT, Session, Stages
 from objrec.protocols.strangers import score_figures
 from objrec.recognizer import choose_device
-from objrec.saving import write_text
 from objrec.training.space import choose_space
 
 FORMAT_VERSION = 1
@@ -54,7 +54,8 @@ def run_protocol(
         What protocol.json holds (docs/report.md lists its keys).
 
     Raises:
-        DataError: The set cannot be trained on or measured.
+        DataError: The set cannot be trained on or measured, or DIR not be written; or another
+            process writes into it.
         SettingsError: DIR holds something else, or a run with other settings.
     """
     experiment = experiment or Experiment()
@@ -67,10 +68,19 @@ def run_protocol(
         device=str(choose_device(device)),
         watch=watch or Watch(),
     )
-    session.claim(resume=resume, force=force)
-    session.train()
+    with locked(out):
+        session.claim(resume=resume, force=force)
+        session.train()
+        result = _result(session, dict(provenance or {}))
+        write_text(out / RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    return result
+
+
+def _result(session: Session, provenance: dict[str, Any]) -> dict[str, Any]:
+    """Measure the trained models; return what protocol.json holds."""
+    plan = session.plan
     stages = session.matched() if plan.matched else {}
-    result = {
+    return {
         "format_version": FORMAT_VERSION,
         "protocol": plan.protocol,
         "says": plan.says,
@@ -79,12 +89,10 @@ def run_protocol(
         **_scores(session),
         **_drawn(session),
         "notes": _notes(session),
-        "settings": experiment.to_json(),
+        "settings": session.experiment.to_json(),
         "hardware": describe_hardware(session.device),
-        "provenance": dict(provenance or {}),
+        "provenance": provenance,
     }
-    write_text(out / RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    return result
 
 
 def _figures(session: Session, stages: Stages) -> dict[str, Any]:

@@ -7,7 +7,6 @@ interrupted run goes on.
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from objrec.datasets import Dataset
 from objrec.errors import SettingsError
+from objrec.files import is_empty, remove_folder, write_text, writing
 from objrec.pose import PoseSpace
 from objrec.protocols.experiment import Experiment, Watch
 from objrec.protocols.matching import Stage, matched_stages
@@ -22,9 +22,9 @@ from objrec.protocols.measuring import Asked, Measured, familiar_errors, measure
 from objrec.protocols.parts import FAMILIAR, Part, Plan
 from objrec.protocols.settings import ProtocolSettings
 from objrec.protocols.strangers import Told, tell_apart
-from objrec.saving import write_text
+from objrec.strict import read_json
 from objrec.training import train
-from objrec.training.run import EPOCHS
+from objrec.training.output import EPOCHS
 
 RESULT, PLAN, MODELS = "protocol.json", "plan.json", "models"
 _MAY_CHANGE = ("seeds", "models", "objects", "search_step")  # in a run that goes on
@@ -71,27 +71,29 @@ class Session:
         """Make sure that DIR is free, or holds the same run.
 
         Raises:
-            SettingsError: It holds something else.
+            SettingsError: It holds something else, or the plan of its run is damaged.
         """
         identity, path = self._identity(), self.out / PLAN
         if self.out.exists() and not self.out.is_dir():
             raise SettingsError(f"{self.out}: is a file; give a folder")
         if force and path.is_file():
-            path.unlink()
-            (self.out / RESULT).unlink(missing_ok=True)
-            shutil.rmtree(self.out / MODELS, ignore_errors=True)
+            with writing(self.out):
+                (self.out / RESULT).unlink(missing_ok=True)
+                remove_folder(self.out / MODELS)
+                path.unlink()
         if path.is_file() and not resume:
             raise SettingsError(
                 f"{self.out}: holds a run already; go on with --resume or start anew with --force"
             )
-        if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != identity:
+        if path.exists() and _stored(path) != identity:
             raise SettingsError(
                 f"{path}: was made with another protocol, set or settings; give a new folder, or "
                 "start anew with --force"
             )
-        if not path.is_file() and self.out.is_dir() and any(self.out.iterdir()):
+        if not path.is_file() and self.out.is_dir() and not is_empty(self.out):
             raise SettingsError(f"{self.out}: is not empty; give a new folder")
-        self.out.mkdir(parents=True, exist_ok=True)
+        with writing(self.out):
+            self.out.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(identity, indent=1, ensure_ascii=False) + "\n")
 
     def train(self) -> None:
@@ -185,6 +187,15 @@ class Session:
             "train": _described(learned),
             "test": _described(parts[0].test),
         }
+
+
+def _stored(plan: Path) -> Any:
+    try:
+        return read_json(plan)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{plan}: not readable as JSON ({error}); give a new folder, or start anew with --force"
+        ) from error
 
 
 def _described(dataset: Dataset) -> dict[str, Any]:

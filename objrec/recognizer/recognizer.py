@@ -26,6 +26,7 @@ from objrec.pose import INDEX, PoseSpace
 from objrec.preprocessing import Preprocessing, as_image_batch
 from objrec.recognizer.device import choose_device
 from objrec.recognizer.opening import Image, Opened, opened, preprocessed
+from objrec.recognizer.precision import choose_precision, computed
 from objrec.recognizer.recognition import Original, Recognition
 from objrec.recognizer.searching import made_ready, refuse_all, searched
 from objrec.recognizer.together import RelativePose, joined_name, joint, shifts_of
@@ -52,6 +53,8 @@ class Recognizer:
         saved: From `load_model`.
         device: 'auto' (a GPU where there is one), 'cpu', 'cuda', ...
         name: What reports call it; `load` takes the folder's name.
+        precision: 'float32'; 'bfloat16' and 'float16' compute features faster where the device
+            has them in hardware (energies always are float32).
 
     Example:
         >>> recognizer = Recognizer.load()  # the shipped model
@@ -59,9 +62,11 @@ class Recognizer:
         ('airplane', 'animal')
     """
 
-    def __init__(self, saved: SavedModel, device: str = "auto", name: str = "") -> None:
+    def __init__(
+        self, saved: SavedModel, device: str = "auto", name: str = "", precision: str = "float32"
+    ) -> None:
         self.name = name
-        self.device = choose_device(device)
+        self.device, self.precision = choose_device(device), choose_precision(precision)
         self.network = saved.network.to(self.device).eval()
         self.kind = saved.kind
         self.preprocessing: Preprocessing = saved.preprocessing
@@ -73,15 +78,17 @@ class Recognizer:
         self._prepared, self._search = made_ready(self.network)
 
     @classmethod
-    def load(cls, folder: str | Path | None = None, device: str = "auto") -> Recognizer:
+    def load(
+        cls, folder: str | Path | None = None, device: str = "auto", precision: str = "float32"
+    ) -> Recognizer:
         """Read a model folder; without one, the model that comes with objrec.
 
         Raises:
             ModelError: The folder is not a complete model.
-            SettingsError: The device is not to be had.
+            SettingsError: The device or the precision is not to be had.
         """
         path = Path(folder) if folder is not None else shipped_model()
-        return cls(load_model(path), device, name=path.resolve().name)
+        return cls(load_model(path), device, path.resolve().name, precision)
 
     def searching(
         self, space: PoseSpace | None = None, method: str = "auto", memory: int = MEMORY
@@ -376,7 +383,8 @@ class Recognizer:
         )
 
     def _features(self, images: torch.Tensor) -> torch.Tensor:
-        return self.network.extractor(self.preprocessing.normalised(images.to(self.device)))
+        pixels = self.preprocessing.normalised(images.to(self.device))
+        return computed(self.network.extractor, pixels, self.precision)
 
     def opened(self, image: Image | Failure) -> Opened | Failure:
         """Return an image as the network takes it, or why it cannot be had; failures pass."""

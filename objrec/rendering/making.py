@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ import numpy as np
 
 import objrec
 from objrec.errors import DataError, Failure
+from objrec.files import locked, remove_folder, replaced, writing
 from objrec.rendering.backdrops import Backdrops, background_files
 from objrec.rendering.mesh_listing import MeshFile, find_meshes
 from objrec.rendering.settings import NORB, RenderSettings
@@ -98,11 +98,25 @@ def render_set(
         SettingsError: Settings contradict each other, or trimesh or embreex is not installed.
     """
     from objrec.datasets.writing import check_free
-    from objrec.rendering.set_output import write_rendered
 
     out, settings = Path(out), (settings or RenderSettings()).checked()
     check_free(out, force=force)
     check_renderer()
+    with locked(_staged(out), told=out):
+        return _rendered(meshes, out, settings, on_progress, force=force, workers=workers)
+
+
+def _rendered(
+    meshes: Sequence[MeshFile],
+    out: Path,
+    settings: RenderSettings,
+    on_progress: Progress | None,
+    *,
+    force: bool,
+    workers: int,
+) -> Rendered:
+    from objrec.rendering.set_output import write_rendered
+
     pictures = background_files(settings.pictures.background)
     staged = _staging(out, settings, [*(mesh.path for mesh in meshes), *pictures], meshes)
     blocks = blocks_of(meshes, settings)
@@ -115,10 +129,10 @@ def render_set(
                 on_progress(done, len(blocks))
     rendered = {block.number for block in blocks if block.file(staged).is_file()}
     if not rendered:
-        shutil.rmtree(staged, ignore_errors=True)
+        remove_folder(staged)
         raise DataError(str(next(iter(failures.values()))))
     images, remarks = write_rendered(out, blocks, staged, settings, force=force)
-    shutil.rmtree(staged, ignore_errors=True)
+    remove_folder(staged)
     return Rendered(images, len(rendered), tuple(failures.values()), remarks)
 
 
@@ -142,17 +156,18 @@ def _staging(
     names = [(mesh.category, mesh.instance) for mesh in meshes]
     text = json.dumps([objrec.__version__, settings.to_json(), named, names])
     key = hashlib.sha256(text.encode()).hexdigest()
-    staged = out.with_name(f".{out.name}.partial")
+    staged = _staged(out)
     record = staged / "key"
-    try:
-        if not record.is_file() or record.read_text() != key:
-            shutil.rmtree(staged, ignore_errors=True)
+    with writing(staged):
+        if not record.is_file() or record.read_text(encoding="utf-8") != key:
+            remove_folder(staged)
             staged.mkdir(parents=True)
-            record.write_text(key)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{staged}: cannot be written ({reason}); choose another place") from error
+            record.write_text(key, encoding="utf-8")
     return staged
+
+
+def _staged(out: Path) -> Path:
+    return out.with_name(f".{out.name}.rendered")
 
 
 def render_block(
@@ -177,8 +192,7 @@ def render_block(
     views = views_of(settings, *name).part(block.start, block.stop)
     backdrops = Backdrops(settings.pictures, pictures)
     images = _images(settings, model, views, backdrops, block)
-    waiting = path.with_suffix(".partial")
-    with waiting.open("wb") as file:
+    with replaced(path) as waiting, waiting.open("wb") as file:
         np.savez(
             file,
             images=images,
@@ -188,7 +202,6 @@ def render_block(
             lamps=views.lamps,
             remarks=np.array(model.remarks, dtype=str),
         )
-    waiting.replace(path)
     return backdrops.failures
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from objrec.datasets.writing import (
     write_image,
     write_labels,
 )
+from objrec.files import hidden_folder, write_text, writing
 from objrec.pose import AXES, INDEX
 from objrec.rendering.making import Block
 from objrec.rendering.settings import NORB, RenderSettings
@@ -51,13 +51,12 @@ def write_rendered(
         with new_folder(out, force=force) as folder:
             count, remarks = _write_folder(folder, out.name, done, staged, settings)
         return count, remarks
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as waiting:
-        folder = Path(waiting) / out.name
+    with writing(out), hidden_folder(staged / out.name) as waiting:
+        folder = waiting / out.name
         folder.mkdir()
         count, remarks = _write_folder(folder, out.name, done, staged, settings)
         made = convert(folder, out, NORB, force=force)
-        (out / RECORD).write_text((folder / RECORD).read_text(), encoding="utf-8")
+        write_text(out / RECORD, (folder / RECORD).read_text(encoding="utf-8"))
     return count, (*remarks, *made.remarks)
 
 

@@ -7,11 +7,10 @@ import io
 from pathlib import Path
 from typing import Any
 
-from objrec.errors import DataError
 from objrec.evaluation.result import Evaluation
+from objrec.files import write_text
 from objrec.report.gallery import excess, wrong_rows
 from objrec.report.rows import axes_of
-from objrec.saving import write_text
 
 _COLUMNS = ("file", "object", "category", "predicted", "probability", "energy", "energy_true")
 
@@ -37,12 +36,7 @@ def write_errors(evaluation: Evaluation, path: str | Path) -> None:
         table.writerow(_cells(evaluation.predictions[index], axes))
     for row in evaluation.failures:
         table.writerow({"file": row["file"], "problem": row["error"]})
-    text = stream.getvalue().encode("utf-8", "replace").decode("utf-8")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    write_text(path, stream.getvalue().encode("utf-8", "replace").decode("utf-8"))
 
 
 def _cells(row: dict[str, Any], axes: list[str]) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from markupsafe import Markup
 
 from objrec.errors import DataError
 from objrec.evaluation.landscapes.explaining import Explanation, Fit
+from objrec.files import write_text, writing
 from objrec.pose import AXIS, Pose
 from objrec.report.explanation_picture import write_picture
 from objrec.report.figures import landscapes as figures
 from objrec.report.figures.svg import svg
-from objrec.report.templates import asset, environment
+from objrec.report.templates import asset, environment, policy
 from objrec.report.words import percent
-from objrec.saving import write_text
 
 SUFFIXES = (".html", ".png")
 _STAGES = ("grid", "between")
@@ -38,15 +38,12 @@ def write_explanation(explanation: Explanation, path: str | Path) -> None:
         DataError: The file's name ends in something else, or it cannot be written.
     """
     path = checked_path(path)
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() == ".png":
-            write_picture(explanation, path, heading(explanation), summary(explanation))
-        else:
-            text = render(explanation).encode("utf-8", "replace").decode("utf-8")
-            write_text(path, text)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+    if path.suffix.lower() == ".png":
+        write_picture(explanation, path, heading(explanation), summary(explanation))
+    else:
+        write_text(path, render(explanation).encode("utf-8", "replace").decode("utf-8"))
 
 
 def checked_path(path: str | Path) -> Path:
@@ -64,8 +61,10 @@ def checked_path(path: str | Path) -> Path:
 def render(explanation: Explanation) -> str:
     """Return the page as HTML."""
     template = environment().get_template("explanation.html.j2")
+    css = asset("page.css") + asset("explanation.css")
     return template.render(
-        css=Markup(asset("page.css")),
+        policy=policy([css]),
+        css=Markup(css),
         title=heading(explanation),
         source=explanation.recognition.source or "an image",
         model=explanation.model,

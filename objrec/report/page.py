@@ -6,23 +6,23 @@ is escaped by the template. The layout is that of template.html.j2 and the parts
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, UndefinedError
 from markupsafe import Markup
 
 from objrec.errors import DataError
 from objrec.evaluation.result import Evaluation
+from objrec.files import write_text
 from objrec.report import gallery, headline, tables, words
 from objrec.report.drawing import draw_all
 from objrec.report.pictures import Pictures, read_pictures, scale_image
 from objrec.report.rows import folder_of, script_rows
-from objrec.report.templates import asset, environment
-from objrec.saving import write_text
+from objrec.report.templates import asset, environment, policy
 
 LARGEST = 15_000_000  # bytes of the page
 _MOST_PICTURES = 10_000_000  # characters of them in it
@@ -30,13 +30,15 @@ _WORDS = 50_000  # likewise
 _MOST_OBJECTS = 60
 _MOST_FAILURES = 100
 _LONG_TABLE = 24  # factor tables with more rows start folded
-_DAMAGED = (KeyError, IndexError, TypeError, ValueError, AttributeError, UndefinedError)
+_MOST_WORDS = 200  # characters of what is wrong with a damaged evaluation
+_DAMAGED = (LookupError, ArithmeticError, TypeError, ValueError, AttributeError, UndefinedError)
 
 
 def write_report(
     evaluation: Evaluation | Mapping[str, Any],
     path: str | Path,
     images: str | Path | None = None,
+    place: str = "evaluation",
 ) -> None:
     """Write report.html: one file that needs nothing beside it.
 
@@ -45,23 +47,22 @@ def write_report(
         path: The file to make or replace; its folder is made.
         images: The folder that the pictures of the evaluation are relative to; None: that of
             `path`. Pictures that are not there are left out, and the page says so.
+        place: What messages call the evaluation: its file.
 
     Raises:
         DataError: The evaluation is of another version or damaged, or the file cannot be written.
     """
     if not isinstance(evaluation, Evaluation):
-        evaluation = Evaluation.from_dict(dict(evaluation))
+        evaluation = Evaluation.from_dict(dict(evaluation), place)
     path = Path(path)
     try:
-        text = render(evaluation, path.parent if images is None else Path(images))
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of figures without a number, or of missing letters
+            text = render(evaluation, path.parent if images is None else Path(images))
     except _DAMAGED as error:
-        what = f"{type(error).__name__}: {error}"
-        raise DataError(f"evaluation: a value is damaged ({what}); evaluate again") from error
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+        what = f"{type(error).__name__}: {error}"[:_MOST_WORDS]
+        raise DataError(f"{place}: a value is damaged ({what}); evaluate again") from error
+    write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def render(evaluation: Evaluation, images: Path = Path()) -> str:
@@ -77,7 +78,7 @@ def render(evaluation: Evaluation, images: Path = Path()) -> str:
 
 
 def _render(evaluation: Evaluation, pictures: Pictures) -> str:
-    script = asset("page.js")
+    script, css = asset("page.js"), asset("page.css") + asset("report.css")
     rows = script_rows(evaluation, pictures)
     failures = gallery.gallery(evaluation, pictures)
     wrong = sum(row["errors"] for row in evaluation.per_category.values())
@@ -86,10 +87,10 @@ def _render(evaluation: Evaluation, pictures: Pictures) -> str:
         .get_template("template.html.j2")
         .render(
             e=evaluation,
-            css=Markup(asset("page.css") + asset("report.css")),
+            policy=policy([css, pictures.css], [script]),
+            css=Markup(css),
             sheets=Markup(pictures.css),
             script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             rows=Markup(rows),
             title=headline.title(evaluation),
             summary=headline.summary(evaluation),

@@ -95,7 +95,7 @@ def read_pictures(facts: dict[str, Any] | None, folder: Path, most: int) -> Pict
 
 def _rule(number: int, data: bytes, columns: int) -> str:
     return (
-        f".sheet-{number} {{ background-size: {100 * columns}% auto; "
+        f".sheet-{number} {{ background-size: {100 * columns:d}% auto; "
         f"background-image: url({_data_uri(data, 'image/webp')}); }}"
     )
 

@@ -15,7 +15,6 @@ from objrec.saving.folder import (
     shipped_model,
     store_calibration,
     stored_state,
-    write_text,
 )
 
 __all__ = [
@@ -35,5 +34,4 @@ __all__ = [
     "shipped_model",
     "store_calibration",
     "stored_state",
-    "write_text",
 ]

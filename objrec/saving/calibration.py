@@ -9,6 +9,7 @@ from typing import Any, Self, get_type_hints
 from objrec.errors import ModelError
 
 FOLDS, VALIDATION = "folds", "validation"
+_LARGEST_BETA = 1e30  # times an energy, it is a float32 number still
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Calibration:
         for name in (*wanted, *stored):
             if name not in wanted or not _fits(stored.get(name), wanted[name]):
                 raise ModelError(f"{place}: calibration.{name} is not as it must be; train anew")
+        if not 0 < stored["beta"] <= _LARGEST_BETA:
+            raise ModelError(f"{place}: calibration.beta is {stored['beta']}; train anew")
         return cls(**stored)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,12 +26,18 @@ def model_card(config: Mapping[str, Any]) -> str:
         *((str(k), str(v)) for k, v in training.get("facts", {}).items()),
         *(_learned_row(note) for note in training.get("learned", [])),
     ]
-    table = "\n".join(f"| {key} | {value} |" for key, value in rows)
+    table = "\n".join(f"| {_plain(key)} | {_plain(value)} |" for key, value in rows)
     return _CARD.format(
         kind=config["kind"],
         table=table,
         calibration=_calibration_text(calibration) + _without(training.get("learned", [])),
     )
+
+
+def _plain(text: object) -> str:
+    """Return text that is no markup in a table: a category may be called '<img src=…>' or 'a|b'."""
+    escaped = re.sub(r"([|`]|(?<=\])\()", r"\\\1", " ".join(str(text).split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _learned_row(note: Mapping[str, Any]) -> tuple[str, str]:
@@ -43,7 +50,7 @@ def _without(learned: Sequence[Mapping[str, Any]]) -> str:
     """Say which categories the calibration does not know, if any."""
     if not learned:
         return ""
-    names = ", ".join(note["name"] for note in learned)
+    names = ", ".join(_plain(note["name"]) for note in learned)
     return f" All training and fitting was done without {names}, added later by `objrec learn`."
 
 

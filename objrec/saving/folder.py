@@ -7,15 +7,11 @@ that the same ones were found.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from objrec.datasets.frame import PoseFrame
@@ -24,17 +20,23 @@ from objrec.energy.features import image_size
 from objrec.energy.model import EnergyModel
 from objrec.energy.settings import ModelSettings
 from objrec.errors import ModelError, SettingsError
+from objrec.files import write_tensors, write_text, writing
 from objrec.options import did_you_mean
 from objrec.pose import PoseSpace
 from objrec.preprocessing import Preprocessing
 from objrec.saving.calibration import Calibration
 from objrec.saving.card import model_card
+from objrec.saving.weights import stored_state, with_weights
+from objrec.strict import misfit, read_json, shown
 
 FORMAT = 2
 # What format 1 did not have, and means.
 _SINCE_2: dict[str, Any] = {"background": [], "pose_frame": {}}
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 KINDS = ("energy", "cnn", "cnn-pose")
+_MOST_POSES = 1_000_000
+_MOST_BYTES = 64 << 20  # of config.json
+_LONGEST = 1000  # characters of a category's name
 
 
 @dataclass(frozen=True)
@@ -87,27 +89,18 @@ def build_network(
     return Classifier(categories, space, cameras, colour, settings, background)
 
 
-def stored_state(network: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the state dict without the weights of a frozen backbone."""
-    frozen = network.extractor.frozen
-    return {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in network.state_dict().items()
-        if not (frozen and name.startswith("extractor.stem."))
-    }
-
-
 def save_model(folder: Path, saved: SavedModel) -> None:
     """Write a model folder; each file appears whole or not at all.
 
     config.json comes last: a folder without it is not a model yet. An older one goes first.
+
+    Raises:
+        DataError: It cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).unlink(missing_ok=True)
-    temporary = folder / (WEIGHTS + ".partial")
-    save_file(stored_state(saved.network), temporary)
-    temporary.chmod(0o666 & ~_umask())  # safetensors lets nobody else read it
-    temporary.replace(folder / WEIGHTS)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG).unlink(missing_ok=True)
+    write_tensors(folder / WEIGHTS, stored_state(saved.network))
     _write_described(folder, _config(saved))
 
 
@@ -118,6 +111,7 @@ def store_calibration(folder: Path, calibration: Calibration) -> None:
 
     Raises:
         ModelError: The folder is not a model, or its configuration is not as it must be.
+        DataError: It cannot be written.
     """
     config = _read_config(folder) | {"format": FORMAT, "calibration": calibration.to_json()}
     _write_described(folder, config)
@@ -126,20 +120,6 @@ def store_calibration(folder: Path, calibration: Calibration) -> None:
 def _write_described(folder: Path, config: dict[str, Any]) -> None:
     write_text(folder / CARD, model_card(config))
     write_text(folder / CONFIG, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
-
-
-def _umask() -> int:
-    """Return the process' mask of permissions; it can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _config(saved: SavedModel) -> dict[str, Any]:
@@ -167,26 +147,32 @@ def _fingerprint(stem: nn.Module) -> str:
 
 
 def load_model(folder: Path) -> SavedModel:
-    """Read a model folder.
+    """Read a model folder, as one process left it: never weights of one model and facts of another.
 
     Raises:
         ModelError: The folder, a file in it or what a file says is not as it must be.
     """
     config = _read_config(folder)
+    while True:
+        try:
+            saved, error = _loaded(folder, config), None
+        except ModelError as refused:
+            saved, error = None, refused
+        if not (folder / CONFIG).is_file():
+            raise ModelError(f"{folder}: is being replaced by another process; wait for that")
+        before, config = config, _read_config(folder)
+        if config == before and error is not None:
+            raise error
+        if config == before and saved is not None:
+            return saved
+
+
+def _loaded(folder: Path, config: dict[str, Any]) -> SavedModel:
     place = str(folder / CONFIG)
     try:
         settings = ModelSettings.from_json(config["model"], place)
         preprocessing = Preprocessing.from_json(config["preprocessing"], place)
         space = PoseSpace.from_json(config["pose_space"], place)
-        with torch.random.fork_rng(devices=[]):  # the fresh weights are about to be replaced
-            network = build_network(
-                config["kind"],
-                tuple(config["categories"]),
-                space,
-                preprocessing,
-                settings,
-                background=bool(config["background"]),
-            )
         frame = PoseFrame.from_json(config["pose_frame"], f"{place}: pose_frame")
     except SettingsError as error:
         message = str(error)
@@ -197,9 +183,19 @@ def load_model(folder: Path) -> SavedModel:
             f"{place}: preprocessing.size is {preprocessing.size}, but {settings.extractor} takes "
             f"images of side {side}; train anew"
         )
+    if space.size > _MOST_POSES:
+        raise ModelError(
+            f"{place}: pose_space has {space.size:,} poses; {_MOST_POSES:,} are the most"
+        )
     stored = config["calibration"]
     calibration = None if stored is None else Calibration.from_json(stored, place)
-    _load_weights(network, folder / WEIGHTS)
+
+    def build() -> EnergyModel | Classifier:
+        categories, background = tuple(config["categories"]), bool(config["background"])
+        described = (config["kind"], categories, space, preprocessing, settings)
+        return build_network(*described, background=background)
+
+    network = with_weights(build, folder / WEIGHTS, place)
     if network.extractor.frozen and _fingerprint(network.extractor.stem) != config["backbone"]:
         raise ModelError(
             f"{place}: trained on other {settings.extractor} weights than those installed here; "
@@ -218,19 +214,31 @@ def load_model(folder: Path) -> SavedModel:
     )
 
 
-_KEYS = {
-    "format": int,
-    "kind": str,
-    "categories": list,
-    "background": list,
-    "pose_space": dict,
-    "pose_frame": dict,
-    "preprocessing": dict,
-    "model": dict,
-    "backbone": (str, type(None)),
-    "calibration": (dict, type(None)),
-    "training": dict,
-}
+class _Learned(TypedDict):
+    name: str
+    views: int
+    poses: str
+
+
+class _Training(TypedDict, total=False):
+    facts: dict[str, Any]
+    learned: list[_Learned]
+
+
+class _Config(TypedDict):
+    """What config.json holds; the classes of settings read their parts more strictly."""
+
+    format: int
+    kind: str
+    categories: list[str]
+    background: list[str]
+    pose_space: dict[str, Any]
+    pose_frame: dict[str, Any]
+    preprocessing: dict[str, Any]
+    model: dict[str, Any]
+    backbone: str | None
+    calibration: dict[str, Any] | None
+    training: _Training
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -243,7 +251,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         other = "give a folder that objrec train has written"
         raise ModelError(f"{folder}: no {CONFIG} in it; {hint if unfinished else other}")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path, _MOST_BYTES)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not readable as JSON ({error}); train anew") from error
     _check_config(config, path)
@@ -251,7 +259,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _check_config(config: Any, path: Path) -> None:
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+    if not isinstance(config, dict) or misfit(config.get("format"), int):
         raise ModelError(f"{path}: not a model's configuration; train anew")
     if config["format"] == 1:
         config |= {key: value for key, value in _SINCE_2.items() if key not in config}
@@ -260,45 +268,24 @@ def _check_config(config: Any, path: Path) -> None:
             f"{path}: format {config['format']}, but this objrec reads format {FORMAT}; "
             "use the version that wrote it or train anew"
         )
-    for key, kind in _KEYS.items():
-        if key not in config or not isinstance(config[key], kind):
-            raise ModelError(f"{path}: '{key}' is missing or of the wrong type; train anew")
+    known = tuple(_Config.__annotations__)
     for key in config:
-        if key not in _KEYS:
-            raise ModelError(f"{path}: unknown key '{key}'{did_you_mean(key, tuple(_KEYS))}")
+        if key not in known:
+            raise ModelError(f"{path}: unknown key {shown(key)}{did_you_mean(key, known)}")
+    if problem := misfit(config, _Config):
+        raise ModelError(f"{path}: {problem}; train anew")
     _check_names(config["categories"], "categories", path)
     _check_names(config["background"], "background", path)
     if not config["categories"]:
         raise ModelError(f"{path}: 'categories' is empty; train anew")
 
 
-def _check_names(names: list[Any], key: str, path: Path) -> None:
-    if not all(isinstance(name, str) for name in names):
-        raise ModelError(f"{path}: '{key}' must be a list of names; train anew")
+def _check_names(names: list[str], key: str, path: Path) -> None:
     if len(names) != len(set(names)):
         raise ModelError(f"{path}: '{key}' lists a name twice; train anew")
-
-
-def _load_weights(network: nn.Module, path: Path) -> None:
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file; the model folder is incomplete, copy it whole")
-    try:
-        state = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not readable as safetensors ({error}); copy it anew") from error
-    wanted = stored_state(network)
-    for name, tensor in wanted.items():
-        if name not in state:
-            raise ModelError(f"{path}: '{name}' is missing; config.json is of another model")
-        if state[name].shape != tensor.shape:
-            found, right = tuple(state[name].shape), tuple(tensor.shape)
-            raise ModelError(f"{path}: '{name}' has shape {found}, not {right}; wrong config.json")
-        if not torch.isfinite(state[name].float()).all():
-            raise ModelError(f"{path}: '{name}' holds NaN or infinite weights; train anew")
-    surplus = sorted(set(state) - set(wanted))
-    if surplus:
-        raise ModelError(f"{path}: '{surplus[0]}' belongs to another model; wrong config.json")
-    network.load_state_dict(state, strict=False)
+    for name in names:
+        if not name.strip() or len(name) > _LONGEST:
+            raise ModelError(f"{path}: '{key}' lists {shown(name)}, which is no name; train anew")
 
 
 def shipped_model() -> Path:

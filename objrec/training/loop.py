@@ -19,19 +19,12 @@ from torch import nn
 from objrec.datasets.frame import RELATIVE
 from objrec.energy.model import EnergyModel
 from objrec.errors import ObjrecError, SettingsError
+from objrec.strict import misfit
 from objrec.training.augmentation import Augmentation
-from objrec.training.checkpoint import CHECKPOINT, Checkpoint, pack, unpack
-from objrec.training.data import (
-    FrozenCache,
-    FrozenSource,
-    ImageSource,
-    Progress,
-    Step,
-    TrainingData,
-    batches_an_epoch,
-    frozen_source,
-)
+from objrec.training.checkpoint import CHECKPOINT, Checkpoint, damaged, pack, unpack
+from objrec.training.data import Progress, TrainingData
 from objrec.training.distributed import ALONE, Processes, normalise_globally
+from objrec.training.frozen import FrozenCache, FrozenSource, frozen_source
 from objrec.training.objective import (
     ClassifierObjective,
     EnergyObjective,
@@ -41,11 +34,14 @@ from objrec.training.objective import (
 from objrec.training.optimisation import averaged_model, has_bfloat16, make_optimizer, one_cycle
 from objrec.training.relative import RelativeAzimuth
 from objrec.training.reports import EpochReport
+from objrec.training.restoring import Numbers, States, wrong_reports, wrong_states
 from objrec.training.settings import Recipe
+from objrec.training.sources import ImageSource, Step, batches_an_epoch
 
 # Share of the epochs after which the energies are trusted more than looks to turn objects to one
 # another: a younger model takes fronts for backs, and then learns them so.
 TRUSTED = 0.5
+_SHOWN = 100  # characters of a value in a message
 
 Objective = EnergyObjective | ClassifierObjective
 
@@ -120,7 +116,7 @@ class Loop:
             ModelError: The checkpoint cannot be read.
         """
         path = self.job.folder / CHECKPOINT
-        begun = path.is_file()
+        begun = path.exists() or path.is_symlink()
         self.job.processes.wait()
         if begun:
             self._restore(Checkpoint.load(path))
@@ -218,26 +214,46 @@ class Loop:
             self._checkpoint().save(path)
 
     def _checkpoint(self) -> Checkpoint:
-        states = {
+        tensors, structure = pack(self._states(), "state")
+        reports = [asdict(report) for report in self.reports]
+        numbers = {"identity": self.job.identity, "state": structure, "reports": reports}
+        return Checkpoint(tensors, numbers)
+
+    def _states(self) -> States:
+        return {
             "network": self.job.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
         }
-        tensors, structure = pack(states, "state")
-        reports = [asdict(report) for report in self.reports]
-        numbers = {"identity": self.job.identity, "state": structure, "reports": reports}
-        return Checkpoint(tensors, numbers)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        place = self.job.folder / CHECKPOINT
-        check_same_run(place, checkpoint.numbers["identity"], self.job.identity)
-        states = unpack(checkpoint.tensors, checkpoint.numbers["state"])
+        """Take over what a checkpoint holds, having made sure that it is of this run.
+
+        Raises:
+            SettingsError: It is of another run.
+            ModelError: It is damaged.
+        """
+        place, numbers = self.job.folder / CHECKPOINT, checkpoint.numbers
+        if problem := misfit(numbers, Numbers):
+            raise damaged(place, problem)
+        check_same_run(place, numbers["identity"], self.job.identity)
+        if problem := wrong_reports(numbers["reports"], self.epochs):
+            raise damaged(place, problem)
+        try:
+            states = unpack(checkpoint.tensors, numbers["state"])
+        except ValueError as error:
+            raise damaged(place, str(error)) from error
+        done, steps = len(numbers["reports"]) * self.steps, self.epochs * self.steps
+        settings = self.job.recipe.training
+        problem = wrong_states(states, self._states(), self.optimizer, settings, done, steps)
+        if problem:
+            raise damaged(place, problem)
         self.job.network.load_state_dict(states["network"])
         self.averaged.load_state_dict(states["averaged"])
         self.optimizer.load_state_dict(states["optimizer"])
         self.schedule.load_state_dict(states["schedule"])
-        self.reports = [EpochReport(**report) for report in checkpoint.numbers["reports"]]
+        self.reports = [EpochReport(**report) for report in numbers["reports"]]
 
 
 class _Forward(nn.Module):
@@ -340,4 +356,9 @@ def _first_difference(saved: Any, wanted: Any, path: str = "") -> str:
             if found:
                 return found
         return ""
-    return "" if saved == wanted else f"{path} {saved}, not {wanted}"
+    return "" if saved == wanted else f"{_cut(path)} {_cut(saved)}, not {_cut(wanted)}"
+
+
+def _cut(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -7,7 +7,7 @@ import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from objrec.saving import write_text
+from objrec.files import write_text
 
 METRICS = "metrics.csv"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import shutil
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,12 @@ from objrec.datasets.frame import LATENT, OBSERVED, PoseFrame
 from objrec.energy.features import SIZES, image_size
 from objrec.errors import DataError, SettingsError
 from objrec.evaluation.hardware import describe_hardware
+from objrec.files import locked, writing
 from objrec.pose import INDEX
 from objrec.recognizer import Recognizer
 from objrec.saving import (
-    CARD,
     CONFIG,
     VALIDATION,
-    WEIGHTS,
     SavedModel,
     build_network,
     load_model,
@@ -37,21 +36,28 @@ from objrec.training.calibration import (
     check_validation,
     held_out_answers,
 )
-from objrec.training.checkpoint import CHECKPOINT
 from objrec.training.data import (
     Progress,
     TrainingData,
-    check_batches,
     load_training_data,
     upright_plane_axes,
 )
 from objrec.training.distributed import Processes, joined
 from objrec.training.loop import Job, Loop, check_same_run, clean_up
-from objrec.training.reports import METRICS, EpochReport, write_metrics
+from objrec.training.output import (
+    EPOCHS,
+    FOLDS,
+    Claim,
+    begun,
+    check_free,
+    clear,
+    folds_in,
+    tidy,
+)
+from objrec.training.reports import EpochReport, write_metrics
 from objrec.training.settings import Recipe
+from objrec.training.sources import check_batches
 from objrec.training.space import choose_space
-
-FOLDS, EPOCHS = "folds", "epochs"
 
 
 def train(
@@ -82,7 +88,7 @@ def train(
         validation: Without folds, fit that on these objects instead: a split of the same set,
             with none of the objects that are trained on.
         resume: Go on with an interrupted run; a finished one is left as it is.
-        force: Replace a model that is there.
+        force: Replace a model that is there; with `resume` only if no run was begun.
         device: 'auto', 'cpu', 'cuda', ...
         on_batch: Called with (steps done, steps in all); images, while the set is being read.
         keep_every: Keep the model as it was after every so many epochs too, and after the last:
@@ -92,7 +98,8 @@ def train(
         One report an epoch; on resuming, those of the earlier epochs first.
 
     Raises:
-        DataError: The set cannot be trained on.
+        DataError: The set cannot be trained on, or the folder not be written; or another process
+            trains in it.
         SettingsError: The folder holds something already, or a checkpoint of another run.
         TrainingDiverged: A loss or gradient was not finite.
         ProcessLost: Of several processes another one ended.
@@ -102,41 +109,35 @@ def train(
     """
     out, dataset = Path(out), dataset.with_present_categories()
     recipe = (settings or Recipe()).settled(dataset.colour, _side(dataset))
-    with joined(device) as processes:
+    with joined(device) as processes, ExitStack() as held:
+        if processes.first:
+            held.enter_context(locked(out))
         run = _Run(recipe, processes, on_batch or _silent, keep_every)
-        claim = _Claim(out, folds, resume, force)
+        claim = Claim(out, folds, resume, force)
         yield from _trained(run, dataset, claim, None if folds else validation)
 
 
-@dataclass(frozen=True)
-class _Claim:
-    """Which folder a call wants, and what it may do with what is in it."""
-
-    out: Path
-    folds: int | None
-    resume: bool
-    force: bool
-
-
 def _trained(
-    run: _Run, dataset: Dataset, claim: _Claim, validation: Dataset | None
+    run: _Run, dataset: Dataset, claim: Claim, validation: Dataset | None
 ) -> Iterator[EpochReport]:
     out, folds = claim.out, claim.folds
     if claim.resume and (out / CONFIG).is_file():
         run.tidy(out)  # in case it was killed in its very last step
         return
-    _check_free(out, claim.resume or claim.force)
-    if claim.resume and not folds and _folds_in(out):
+    check_free(out, claim.resume or claim.force)
+    if claim.resume and not folds and folds_in(out):
         raise SettingsError(f"{out}: was begun with --folds; resume with the same number")
     # What is wrong with the set or the settings shows before anything is deleted or trained.
     splits = [hold_out_objects(dataset, fold, folds) for fold in range(folds or 0)]
     if validation is not None:
         check_validation(dataset, validation)
     job = run.job(dataset, out, "")
+    anew = claim.force and not (claim.resume and begun(out))
     run.processes.agree((claim, run.keep_every, job.identity))  # and all have looked by now
-    if claim.force:
+    if anew:
         if run.processes.first:
-            _clear(out)
+            with writing(out):
+                clear(out)
         run.processes.wait()
     answers = yield from _held_out(run, dataset, out, splits)
     yield from run.fit(job, dataset, answers, validation)
@@ -169,7 +170,8 @@ class _Run:
     def tidy(self, out: Path) -> None:
         """Delete what a finished model does not need."""
         if self.processes.first:
-            _tidy(out)
+            with writing(out):
+                tidy(out)
 
     def fit(
         self,
@@ -186,7 +188,8 @@ class _Run:
             answers: About held-out objects, to calibrate by; none: no calibration.
             validation: Objects to ask the trained model about instead.
         """
-        job.folder.mkdir(parents=True, exist_ok=True)
+        with writing(job.folder):
+            job.folder.mkdir(parents=True, exist_ok=True)
         loop = Loop(job, self.on_batch, on_frozen=self.on_batch)
         for report in loop.run():
             if self.processes.first:
@@ -323,53 +326,6 @@ def _answered_frame(data: TrainingData) -> PoseFrame:
         return data.frame
     note = replace(data.frame.note("azimuth"), front=front)
     return replace(data.frame, axes={**data.frame.axes, "azimuth": note})
-
-
-def _folds_in(out: Path) -> list[Path]:
-    return list((out / FOLDS).glob("fold-*"))
-
-
-def _tidy(out: Path) -> None:
-    """Delete what a finished model does not need, and nothing that is not ours."""
-    clean_up(out)
-    for fold in _folds_in(out):
-        shutil.rmtree(fold)
-    if (out / FOLDS).is_dir() and not any((out / FOLDS).iterdir()):
-        (out / FOLDS).rmdir()
-
-
-def _clear(out: Path) -> None:
-    """Delete a model or an unfinished run; the configuration first, so that no half is left."""
-    for name in (CONFIG, WEIGHTS, CARD, METRICS, CHECKPOINT):
-        (out / name).unlink(missing_ok=True)
-        (out / f"{name}.partial").unlink(missing_ok=True)
-    if (out / EPOCHS).is_dir():
-        shutil.rmtree(out / EPOCHS)
-    _tidy(out)
-
-
-def _check_free(out: Path, allowed: bool) -> None:
-    """Make sure that nothing is overwritten that was not meant to be.
-
-    Args:
-        out: The model folder.
-        allowed: Whether it was said what to do with what is in it, by `resume` or `force`.
-
-    Raises:
-        SettingsError: The folder is in use, or a file.
-    """
-    if out.exists() and not out.is_dir():
-        raise SettingsError(f"{out}: is a file; give a folder for the model")
-    if allowed or not out.is_dir():
-        return
-    if (out / CONFIG).exists():
-        raise SettingsError(f"{out}: holds a model already; use --force to replace it")
-    if (out / CHECKPOINT).exists() or _folds_in(out):
-        raise SettingsError(
-            f"{out}: holds an unfinished run; go on with --resume or start anew with --force"
-        )
-    if any(out.iterdir()):
-        raise SettingsError(f"{out}: is not empty; give a new folder, or use --force")
 
 
 def _fingerprint(dataset: Dataset, data: TrainingData) -> dict[str, Any]:

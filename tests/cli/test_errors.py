@@ -78,6 +78,18 @@ def broken_models(folder: Path, model: Path) -> dict[str, Path]:
     config["preprocessing"]["sise"] = 48
     (made["misspelt"] / CONFIG).write_text(json.dumps(config))
     made["stereo"] = shutil.copytree(model, folder / "stereo")
+    made["vast"] = shutil.copytree(model, folder / "vast")
+    config = json.loads((model / CONFIG).read_text())
+    config["model"] |= {"volume_channels": 1024, "depth": 64, "models_per_category": 64}
+    (made["vast"] / CONFIG).write_text(json.dumps(config))  # terabytes, if it were believed
+    made["deep"] = shutil.copytree(model, folder / "deep")
+    (made["deep"] / CONFIG).write_text("[" * 100_000)
+    made["device"] = shutil.copytree(model, folder / "device")
+    (made["device"] / WEIGHTS).unlink()
+    (made["device"] / WEIGHTS).symlink_to("/dev/zero")
+    for name, text in (("result", '{"format_version": 2}'), ("twice", '{"a": 1, "a": 2}')):
+        made[name] = folder / f"{name}.json"
+        made[name].write_text(text)
     return made
 
 
@@ -164,6 +176,14 @@ ROWS = [
     ("classify {text} --model {bad_config}", "config.json: not readable as JSON"),
     ("classify {text} --model {future}", "config.json: format 99, but this objrec reads format 2"),
     ("classify {text} --model {misspelt}", "unknown setting 'sise'; did you mean 'size'\\?"),
+    ("classify {text} --model {vast}", "references.volumes' has shape .*, not .*; wrong config.js"),
+    ("classify {text} --model {deep}", "config.json: not readable as JSON \\(nested too deeply\\)"),
+    ("classify {text} --model {device}", "{device}/model.safetensors: no such file; the model fol"),
+    # Results
+    ("report {missing}.json", "{missing}.json: cannot be read \\(No such file"),
+    ("report {result}", "{result}: missing key bootstrap, both_right, .*; evaluate again"),
+    ("report {twice}", "{twice}: not valid JSON \\('a' is listed twice\\); evaluate again"),
+    ("report {empty}", "{empty}: not valid JSON \\(not a file\\); evaluate again"),
     # Training
     ("train {missing} --out {out}", "{missing}: no such folder; check the path"),
     ("train {file} --out {out}", "{file}: is a file; name the folder of the data set"),

@@ -108,6 +108,14 @@ def test_a_plus_in_the_name_of_a_file_is_no_pair(album):
     assert list(expand(("b+a.png",))) == [Path("b+a.png")]
 
 
+@pytest.mark.parametrize("target", ["nowhere.png", "link.png"])
+def test_a_link_to_nothing_fails(album, target):
+    (album / "link.png").symlink_to(target)
+    failed, found = expand(("link.png", "b.png"))
+    assert failed == Failure("link.png", "is a link to nothing; check where it points")
+    assert found == Path("b.png")
+
+
 def test_a_word_for_nothing_fails_while_the_others_go_on(album):
     missing, found = expand(("c.png", "b.png"))
     assert missing == Failure("c.png", "no such file or folder; check the path")

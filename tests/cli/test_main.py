@@ -15,6 +15,7 @@ import pytest
 from objrec import __version__
 from objrec.cli.main import cli, main
 from objrec.errors import DataError
+from objrec.files import ADVICE
 
 ROOT = Path(__file__).parents[2]
 RUN = [sys.executable, "-m", "objrec"]
@@ -135,11 +136,12 @@ def test_bugs_keep_their_traceback(command, raising):
         command("classify", "photo.jpg")
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.ENOTDIR])
+@pytest.mark.parametrize("number", ADVICE)
 def test_a_full_disk_or_a_forbidden_folder_is_one_line(command, raising, number):
     raising(OSError(number, os.strerror(number), "out/model"))
     ran = command("classify", "photo.jpg")
-    assert (ran.code, ran.err) == (2, f"objrec: out/model: {os.strerror(number)}\n")
+    said = f"objrec: out/model: {os.strerror(number)}; {ADVICE[number]}\n"
+    assert (ran.code, ran.err) == (2, said)
 
 
 def test_a_file_that_the_program_itself_lost_is_a_bug(command, raising):
@@ -155,7 +157,8 @@ def test_an_interruption_is_one_line_and_code_130(command, raising):
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_says_how_to_go_on(photos, tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_training_says_how_to_go_on(photos, tmp_path, sent):
     words = ["train", photos, "--out", tmp_path / "m", "--epochs", "5000", "--batch-size", "8"]
     process = subprocess.Popen(
         [*RUN, *map(str, words)],
@@ -166,13 +169,42 @@ def test_an_interrupted_training_says_how_to_go_on(photos, tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert "epoch" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.splitlines()[-1] == (
         f"objrec: {tmp_path / 'm'}: training stopped; the same command with --resume goes on"
     )
-    assert "Traceback" not in err
+    assert "Traceback" not in err and err.count("objrec: ") == 1
+
+
+def test_an_interruption_that_a_library_takes_for_an_error_is_one(command, monkeypatch):
+    def half_loaded(**_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise AttributeError("module 'numpy' has no attribute 'matrix'") from None
+
+    monkeypatch.setattr(cli.commands["classify"], "callback", half_loaded)
+    ran = command("classify", "photo.jpg")
+    assert (ran.code, ran.err.strip()) == (130, "objrec: interrupted")
+
+
+def test_sigterm_is_as_before_when_a_command_is_done(command, raising):
+    raising(KeyboardInterrupt())
+    before = signal.getsignal(signal.SIGTERM)
+    assert command("classify", "photo.jpg").code == 130
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_interrupted_before_it_began_a_training_says_so(command, photos, tmp_path, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("objrec.datasets.open_dataset", interrupted)
+    ran = command("train", photos, "--out", tmp_path / "m")
+    said = "stopped before the training began; the same command begins it"
+    assert (ran.code, ran.err.strip()) == (130, f"objrec: {tmp_path / 'm'}: {said}")
 
 
 @pytest.mark.slow

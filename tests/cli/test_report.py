@@ -68,4 +68,9 @@ def test_what_is_no_evaluation_is_refused_in_one_line(command, measured):
     assert done.code == 2 and "evaluation format 1 is not 2" in done.err
     measured.write_text(json.dumps(values | {"per_category": {"cup": {}}}))
     done = command("report", measured)
-    assert done.code == 2 and done.err.count("\n") == 1 and "is damaged" in done.err
+    assert done.code == 2 and done.err.count("\n") == 1
+    assert f"{measured}: per_category: cup.errors is missing; evaluate again" in done.err
+    measured.write_text(json.dumps(values | {"categories": []}))  # of the right type, but not these
+    done = command("report", measured)
+    assert done.code == 2 and done.err.count("\n") == 1
+    assert f"{measured}: a value is damaged" in done.err

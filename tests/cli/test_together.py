@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 
 import pytest
 
@@ -90,3 +91,20 @@ def test_evaluate_measures_several_images_together(command, small_model, photos,
     stored = json.loads((tmp_path / "out" / "evaluation.json").read_text())["together"]
     assert stored["counts"] == [1, 4] and len(stored["rows"]) == 2
     assert "Several images of one object" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_poses_as_spreadsheets_write_them(answered, boxes, photos, tmp_path):
+    """Semicolons, a decimal comma, a typographic minus, a name of another Unicode form."""
+    names = []
+    for number in range(2):
+        image = tmp_path / f"Tässchen {number}.png"
+        image.write_bytes((photos / "test" / f"box-3-{45 * number:03d}.png").read_bytes())
+        names.append(image)
+    table = tmp_path / "poses.csv"
+    plain = [f"{name.name},{azimuth}" for name, azimuth in zip(names, (-45.5, 0), strict=True)]
+    table.write_text("\n".join(["file,azimuth", *plain]), encoding="utf-8")
+    wanted = answered(*names, "--poses", table)
+    odd = unicodedata.normalize("NFD", "\n".join(plain))
+    odd = odd.replace("-45.5", "\N{MINUS SIGN}45,5").replace(".png,", ".png;")
+    table.write_text("file;azimuth\n" + odd, encoding="utf-16")
+    assert answered(*names, "--poses", table) == wanted

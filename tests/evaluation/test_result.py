@@ -8,6 +8,13 @@ from objrec.errors import DataError
 from objrec.evaluation import Evaluation
 
 
+def row(file):
+    texts = {"file": file, "object": "a/1", "category": "a", "predicted": "a"}
+    numbers = {"energy": 0.1234567891, "probability": 1.0, "energy_true": None}
+    poses = {"pose": {}, "pose_true": {}, "pose_given": {}}
+    return texts | numbers | poses | {"unknown": None, "cell": None, "tile": None}
+
+
 @pytest.fixture
 def small():
     return Evaluation(
@@ -34,7 +41,7 @@ def small():
         hardware={},
         provenance={},
         notes=[],
-        predictions=[{"file": f"{i}.png", "energy": 0.1234567891} for i in range(9)],
+        predictions=[row(f"{i}.png") for i in range(9)],
         failures=[],
     )
 
@@ -73,15 +80,15 @@ def test_saving_and_loading_keeps_everything(small, tmp_path):
 def test_the_file_is_laid_out_for_people(small, tmp_path):
     small.save(tmp_path / "e.json")
     lines = (tmp_path / "e.json").read_text(encoding="utf-8").splitlines()
-    assert '    {"file": "3.png", "energy": 0.123457},' in lines
+    assert any(line.startswith('    {"file": "3.png", "object": "a/1", ') for line in lines)
     assert any('"name": "ü"' in line for line in lines)
 
 
 def test_broken_file_names_survive(small, tmp_path):
     name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
-    changed = dataclasses.replace(small, predictions=[{"file": name}])
+    changed = dataclasses.replace(small, predictions=[row(name)])
     changed.save(tmp_path / "e.json")
-    assert Evaluation.load(tmp_path / "e.json").predictions == [{"file": name}]
+    assert Evaluation.load(tmp_path / "e.json").predictions[0]["file"] == name
 
 
 def test_a_place_that_cannot_be_written_is_one_line(small, tmp_path):
@@ -111,10 +118,16 @@ def test_a_file_from_elsewhere_is_refused(tmp_path, stored):
         ({"format_version": 99}, "evaluation format 99 is not 2"),
         ({"confusion": None}, "missing key confusion"),
         ({"extra": 1}, "unknown key extra"),
-        ({"error_rate": "low"}, "error_rate has the wrong type"),
-        ({"error_rate": True}, "error_rate has the wrong type"),
-        ({"viewpoint": 3}, "viewpoint has the wrong type"),
-        ({"predictions": {}}, "predictions has the wrong type"),
+        ({"error_rate": "low"}, "error_rate: it must be a number; evaluate again"),
+        ({"error_rate": True}, "error_rate: it must be a number"),
+        ({"error_rate": 1.5}, "error_rate: it must be within 0 and 1"),
+        ({"images_per_second": 10**400}, "images_per_second: it must be a finite number"),
+        ({"viewpoint": 3}, "viewpoint: it must be an object"),
+        ({"viewpoint": {"azimuth": [0, "left"]}}, r"viewpoint: azimuth\[1\] must be a number"),
+        ({"predictions": {}}, "predictions: it must be a list"),
+        ({"predictions": [{"file": "a"}]}, r"predictions: \[0\].object is missing"),
+        ({"predictions": [row("a") | {"pose": {"azimuth": "x"}}]}, r"\[0\].pose.azimuth must be a"),
+        ({"per_category": {"a": {"errors": 0.5}}}, "per_category: a.errors must be a whole number"),
     ],
 )
 def test_loading_is_strict(stored, changes, message):

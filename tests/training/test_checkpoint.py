@@ -5,10 +5,10 @@ import math
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from objrec.errors import ModelError
-from objrec.training import checkpoint
+from objrec.errors import DataError, ModelError
 from objrec.training.checkpoint import Checkpoint, pack, unpack
 
 
@@ -137,11 +137,11 @@ def test_saving_replaces_the_old_file_and_leaves_nothing_else(tmp_path):
 
 def broken_write(tensors, path, metadata):
     path.write_bytes(b"half of a")
-    raise OSError("No space left on device")
+    raise SafetensorError("Error while serializing: I/O error: No space left (os error 28)")
 
 
 def broken_rename(self, target):
-    raise OSError("interrupted")
+    raise OSError(5, "Input/output error")
 
 
 @pytest.mark.parametrize("failure", ["write", "rename", "value"])
@@ -151,15 +151,17 @@ def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch, failure):
     before = path.read_bytes()
     numbers = {"epoch": 2}
     if failure == "write":
-        monkeypatch.setattr(checkpoint, "save_file", broken_write)
+        monkeypatch.setattr("safetensors.torch.save_file", broken_write)
     elif failure == "rename":
         monkeypatch.setattr(type(path), "replace", broken_rename)
     else:
         numbers["not JSON"] = object()
-    with pytest.raises((OSError, TypeError), match=r"space left|interrupted|not JSON serializable"):
+    said = r"space left on device\); make room|output error\); check the disk|not JSON serializable"
+    with pytest.raises((DataError, TypeError), match=said):
         Checkpoint({"a": torch.zeros(3)}, numbers).save(path)
     monkeypatch.undo()
     assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
     Checkpoint({"a": torch.zeros(3)}, {"epoch": 3}).save(path)  # the next one works
     assert Checkpoint.load(path).numbers == {"epoch": 3}
 

@@ -16,15 +16,9 @@ from objrec.errors import DataError, SettingsError
 from objrec.pose import INDEX, PoseSpace
 from objrec.training import AugmentationSettings, Recipe
 from objrec.training.augmentation import Augmentation
-from objrec.training.data import (
-    FrozenCache,
-    ImageSource,
-    batches_an_epoch,
-    frozen_source,
-    full_batches,
-    load_training_data,
-    upright_plane_axes,
-)
+from objrec.training.data import load_training_data, upright_plane_axes
+from objrec.training.frozen import FrozenCache, frozen_source
+from objrec.training.sources import ImageSource, batches_an_epoch, full_batches
 
 AZIMUTH, ROLL = INDEX["azimuth"], INDEX["roll"]
 STILL = AugmentationSettings(

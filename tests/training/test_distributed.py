@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from objrec.errors import SettingsError
 from objrec.training.augmentation import Augmentation, Part
 from objrec.training.checkpoint import CHECKPOINT, Checkpoint
-from objrec.training.data import check_batches
 from objrec.training.distributed import ALONE, Processes, count_processes, joined
 from objrec.training.settings import AugmentationSettings
+from objrec.training.sources import check_batches
 
 FINISHED = ["README.md", "config.json", "metrics.csv", "model.safetensors"]
 TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")

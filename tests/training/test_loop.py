@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from objrec.errors import ModelError, SettingsError
@@ -53,21 +54,24 @@ def recipe(quick, backbone):
 
 
 @contextmanager
-def killed_while_writing(module: str, call: int):
-    """Let the n-th call of a module's `save_file` write half of the file, and end the run."""
-    original, calls = sys.modules[module].save_file, []
+def killed_while_writing(name: str, call: int):
+    """Let the n-th writing of a file of tensors end half-way, and the run with it."""
+    original, calls = safetensors.torch.save_file, []
 
     def half(tensors, path, **kwargs):
         original(tensors, path, **kwargs)
-        calls.append(path)
+        calls.extend([path] if Path(path).name.startswith(name) else [])
         if len(calls) == call:
             content = Path(path).read_bytes()
             Path(path).write_bytes(content[: len(content) // 2])
+            Path(path).parent.rename(path.parent.with_suffix(".kept"))  # from all clearing up
             raise Killed
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(f"{module}.save_file", half)
+        patch.setattr("safetensors.torch.save_file", half)
         yield
+    (left,) = calls[-1].parents[1].glob("*.kept")
+    left.rename(left.with_suffix(".partial"))
 
 
 @pytest.mark.slow
@@ -132,18 +136,12 @@ def test_a_process_killed_at_any_moment_ends_with_the_same_bits(toys, few, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("module", "call"),
-    [
-        ("objrec.training.checkpoint", 1),
-        ("objrec.training.checkpoint", 3),
-        ("objrec.training.data", 2),
-        ("objrec.saving.folder", 1),
-    ],
+    ("name", "call"), [("checkpoint", 1), ("checkpoint", 3), ("frozen", 2), ("model", 1)]
 )
-def test_killed_while_it_writes_a_file(few, tmp_path, recipe, module, call):
+def test_killed_while_it_writes_a_file(few, tmp_path, recipe, name, call):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     list(train(few, whole, recipe("frozen")))
-    with killed_while_writing(module, call):
+    with killed_while_writing(name, call):
         list(train(few, broken, recipe("frozen")))
     assert any(name.endswith(".partial") for name in names(broken))
     list(train(few, broken, recipe("frozen"), resume=True))
@@ -219,6 +217,25 @@ def test_frozen_features_are_not_taken_over_by_another_run(few, tmp_path, recipe
     assert "frozen-0.safetensors" in names(tmp_path / "m")
     with pytest.raises(SettingsError, match=r"augment_roll 6\.0, not 0\.0"):
         next(train(few, tmp_path / "m", recipe("frozen", augment_roll=0.0), resume=True))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"features", "not readable as safetensors"),
+        (None, r"not the features of \d+ images; delete"),
+    ],
+)
+def test_frozen_features_that_are_damaged_are_refused(few, tmp_path, recipe, content, sentence):
+    stopped_after(train(few, tmp_path / "m", recipe("frozen")), 1)
+    kept = tmp_path / "m" / "frozen-0.safetensors"
+    if content is None:
+        less = {n: t[1:].clone() for n, t in safetensors.torch.load_file(kept).items()}
+        safetensors.torch.save_file(less, kept)
+    else:
+        kept.write_bytes(content)
+    with pytest.raises(ModelError, match=f"{kept}: {sentence}"):
+        list(train(few, tmp_path / "m", recipe("frozen"), resume=True))
 
 
 def test_a_file_that_is_no_checkpoint(few, tmp_path, recipe):

@@ -84,6 +84,17 @@ def test_nothing_is_overwritten_unasked(few, tmp_path, quick, there, sentence):
 
 
 @pytest.mark.parametrize("choices", [{}, {"resume": True}, {"force": True}])
+def test_two_runs_in_one_folder_are_one_too_many(few, tmp_path, quick, choices):
+    going = train(few, tmp_path / "m", quick())
+    next(going)
+    before = contents(tmp_path / "m")
+    with pytest.raises(DataError, match="m: another objrec process is writing into it; wait"):
+        next(train(few, tmp_path / "m", quick(), **choices))
+    assert contents(tmp_path / "m") == before
+    assert len(list(going)) == 2
+
+
+@pytest.mark.parametrize("choices", [{}, {"resume": True}, {"force": True}])
 def test_a_file_in_the_way_is_never_replaced(few, tmp_path, quick, choices):
     (tmp_path / "m").write_text("mine")
     with pytest.raises(SettingsError, match="m: is a file; give a folder for the model"):
@@ -117,6 +128,15 @@ def test_force_begins_anew_whatever_was_begun(few, trained, tmp_path, quick):
     assert len(list(train(few, folder, quick(), force=True))) == 3
     list(train(few, tmp_path / "n", quick()))
     assert contents(folder)["model.safetensors"] == contents(tmp_path / "n")["model.safetensors"]
+
+
+def test_a_run_begun_with_force_is_gone_on_with(few, trained, tmp_path, quick):
+    folder = tmp_path / "m"
+    begun(few, folder, quick(), reports=2)
+    calls = []
+    again = {"force": True, "resume": True}
+    list(train(few, folder, quick(), on_batch=lambda *counts: calls.append(counts), **again))
+    assert [counts for counts in calls if counts[1] == 9] == [(7, 9), (8, 9), (9, 9)]
 
 
 @pytest.mark.parametrize(

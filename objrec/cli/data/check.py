@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from objrec.cli.flags import force_option, set_argument
 from objrec.cli.set_summary import print_check
-from objrec.cli.tables import Bar, say
+from objrec.cli.tables import Bar, print_json, say
 
 
 @click.command("check")
@@ -46,7 +45,7 @@ def check(set_path: Path, picture: Path | None, fast: bool, as_json: bool, force
         found = check_set(set_path, fast=fast, on_progress=bar.tick)
     drawn = picture and found.facts and viewing_sphere(found.facts, picture)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
+        print_json(found.to_dict(), indent=2)
     else:
         print_check(found)
     if drawn:

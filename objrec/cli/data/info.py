@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from objrec.cli.flags import force_option, set_argument
 from objrec.cli.set_summary import print_summary
-from objrec.cli.tables import Bar, say
+from objrec.cli.tables import Bar, print_json, say
 
 
 @click.command("info")
@@ -40,7 +39,7 @@ def info(set_path: Path, check: bool, picture: Path | None, as_json: bool, force
     with Bar("reading") as bar:
         summary = summarise(set_path, check=check, on_progress=bar.tick)
     if as_json:
-        click.echo(json.dumps(summary.to_dict(), ensure_ascii=False, indent=2))
+        print_json(summary.to_dict(), indent=2)
     else:
         print_summary(summary)
     if picture is not None:

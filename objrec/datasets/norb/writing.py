@@ -7,8 +7,6 @@ file mean is no matter of this page.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -17,7 +15,7 @@ import numpy as np
 
 from objrec.datasets.norb.info import WIDTHS
 from objrec.datasets.norb.matrix import header_bytes, maybe_gzip, write_matrix
-from objrec.errors import DataError
+from objrec.files import writing
 
 _BYTE = np.dtype("u1")
 
@@ -72,7 +70,7 @@ class NorbWriter:
         self._form = self._form or form
         if form != self._form:
             raise ValueError(f"samples of form {form} cannot follow samples of {self._form}")
-        with _writing(self._folder):
+        with writing(self._folder):
             while len(images):
                 part = self._open_part()
                 count = len(images) if self._most is None else self._most - part.count
@@ -96,7 +94,7 @@ class NorbWriter:
         """
         if not self._parts:
             raise ValueError("no samples were added")
-        with _writing(self._folder):
+        with writing(self._folder):
             self._parts[-1].finish(self._compress)
             for part in self._parts:
                 part.publish(self._compress)
@@ -178,16 +176,6 @@ class _Part:
 
     def _hidden(self, kind: str) -> Path:
         return self._folder / f".{self._prefix}-{kind}.unfinished"
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be written to ({error.strerror or error}); choose another folder"
-        ) from error
 
 
 def _checked(

@@ -7,7 +7,6 @@ one with more rows, and files that no row names are removed again.
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from objrec.datasets.writing import (
     write_labels,
 )
 from objrec.errors import DataError
+from objrec.files import hidden_folder, locked, remove_folder, writing
 
 Row = dict[str, str]
 
@@ -108,11 +108,11 @@ def add_object(out: Path, addition: Addition, *, add: bool, force: bool) -> int:
             description = SetDescription(frame=addition.frame)
             write_description(folder, description, norb=False)
         return len(rows)
-    before = _rows(out)
-    waiting = out / f".{safe_name(addition.category)}-new"
-    with new_folder(waiting, force=True) as folder:
-        rows = _written(folder, addition)
-    return _joined(out, waiting, before, rows)
+    with locked(out):
+        before = _rows(out)
+        with writing(out), hidden_folder(out / safe_name(addition.category)) as waiting:
+            rows = _written(waiting, addition)
+            return _joined(out, waiting, before, rows)
 
 
 def _joined(out: Path, waiting: Path, before: list[Row], rows: list[Row]) -> int:
@@ -125,21 +125,23 @@ def _joined(out: Path, waiting: Path, before: list[Row], rows: list[Row]) -> int
             (out / place).parent.mkdir(parents=True, exist_ok=True)
             (waiting / parent).rename(out / place)
         moved = [{**row, "file": _moved(row["file"], places)} for row in rows]
-        partial = out / f".{labels.FILE_NAME}.partial"
-        write_labels(partial, [*before, *moved])
-        partial.replace(labels_file(out))
+        write_labels(labels_file(out), [*before, *moved])
         joined = True
-    except OSError as error:
-        raise DataError(f"{out}: cannot be added to ({error.strerror}); check the disk") from error
     finally:
-        shutil.rmtree(waiting, ignore_errors=True)
         for place in places.values() if not joined else ():
-            shutil.rmtree(out / place, ignore_errors=True)
+            remove_folder(out / place)
     return len(rows)
 
 
 def _free_place(out: Path, parent: str) -> str:
-    """Return a folder that does not exist in the set yet."""
+    """Return a folder that does not exist in the set yet.
+
+    Raises:
+        DataError: It would lie behind a link, outside the set.
+    """
+    above = (out / parent).parent
+    if above.is_symlink():
+        raise DataError(f"{above}: is a link; make it a folder, or give another --out")
     number, wanted = 1, parent
     while (out / wanted).exists():
         number += 1

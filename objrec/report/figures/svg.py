@@ -54,7 +54,7 @@ STYLE = {
 }
 _PIXELS_PER_POINT = 4 / 3
 _LINK = re.compile(r'<a xlink:href="#([^"]*)"( target="[^"]*")?>')
-
+_COLOUR = re.compile("|".join(VARIABLES))
 _LONG = re.compile(r"-?\d+\.\d{3,}")  # a hundredth of a point is finer than any screen
 
 
@@ -93,7 +93,8 @@ def svg(
     stream = io.StringIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         # The page's own font draws the text; what matplotlib's lacks does not matter.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        for message in ("Glyph .* missing from", "Matplotlib currently does not support"):
+            warnings.filterwarnings("ignore", message=message)
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure)
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
@@ -101,21 +102,27 @@ def svg(
     text = text[text.index("<svg") :]
     # The page has its own styles; a <style> in here would reach all of it.
     text = re.sub(r"<(metadata|style).*?</\1>", "", text, flags=re.DOTALL)
-    text = re.sub(r" font-family: [^;\"]*;", "", text)
-    for colour, variable in VARIABLES.items():
-        text = text.replace(colour, variable)
-    text = re.sub(r' d="[^"]*"', lambda path: _LONG.sub(_shortened, path[0]), text)
-    text = re.sub(r'\bid="', f'id="{name}-', text)
-    if links:
-        text = _LINK.sub(lambda found: _opening(found[1], links), text)
-    text = re.sub(r'((?:xlink:href|clip-path)="(?:url\()?)#', rf"\g<1>#{name}-", text)
-    text = re.sub(r"(: url\()#", rf"\g<1>#{name}-", text)
+    # Tags alone: a category may be called 'id="x"' or '#0a0001'. In attributes '>' is escaped.
+    text = re.sub(r"<[^>]*>", lambda tag: _adapted(tag[0], name, links), text)
     view_box = re.search(r'viewBox="[^"]*"', text).group()
     opening = (
         f'<svg {view_box} role="{"group" if links else "img"}" aria-label="{escape(alt)}" '
         f'style="--width:{round(72 * width * _PIXELS_PER_POINT)}px">'
     )
     return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1).strip()
+
+
+def _adapted(tag: str, name: str, links: Links | None) -> str:
+    """Return a tag with the page's colours and with ids of its own; a link as the page has them."""
+    link = _LINK.fullmatch(tag)
+    if link and links:
+        return _opening(link[1], links)
+    tag = re.sub(r" font-family: [^;\"]*;", "", tag)
+    tag = _COLOUR.sub(lambda found: VARIABLES[found[0]], tag)
+    tag = re.sub(r' d="[^"]*"', lambda path: _LONG.sub(_shortened, path[0]), tag)
+    tag = re.sub(r'\bid="', f'id="{name}-', tag)
+    tag = re.sub(r'((?:xlink:href|clip-path)="(?:url\()?)#', rf"\g<1>#{name}-", tag)
+    return re.sub(r"(: url\()#", rf"\g<1>#{name}-", tag)
 
 
 def _shortened(number: re.Match[str]) -> str:

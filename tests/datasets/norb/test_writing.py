@@ -116,9 +116,7 @@ def test_an_older_file_that_would_be_read_instead_is_removed(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path):
-    with pytest.raises(
-        DataError, match=r"gone: cannot be written to \(No such file or directory\)"
-    ):
+    with pytest.raises(DataError, match=r"gone: cannot be written \(No such file or directory\)"):
         write_norb(tmp_path / "gone", "x", *samples(3))
 
 

@@ -1,0 +1,1 @@
+"""What scripts/interruptions.py is made of: commands, and the faults that befall them."""
