@@ -58,6 +58,13 @@ class TestImages:
         padding = result[:, -1] if w < h else result[-1]
         assert np.abs(padding.astype(int) - 50).max() <= 1
 
+    def test_a_long_strip_takes_no_square_of_its_length(self):
+        """That would be 4 GB."""
+        strip = np.full((1, 1, 65_535), 200, np.uint8)
+        strip[..., 32_768:] = 100
+        image = Preprocessing(size=16).images(strip)[0, 0]
+        assert (image.int() - 150).abs().max() <= 3, "padding, and a line too thin to be seen"
+
     def test_the_padding_has_the_median_colour_of_the_border(self):
         image = np.full((1, 10, 40, 3), (10, 60, 200), np.uint8)
         image[0, 3:7, 10:30] = 255

@@ -20,6 +20,9 @@ from objrec.options import did_you_mean
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SHOWN = 60
+# In characters. A column takes as much memory for every row as for its longest cell.
+LONGEST = 1000
+LONGEST_PATH = 4096
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -71,6 +74,23 @@ def shown(text: str) -> str:
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
+def number(text: str, separator: str) -> float:
+    """Return a cell as the number that it is.
+
+    Args:
+        text: The cell; a minus sign may be a typographic one.
+        separator: That of its table: where commas do not separate cells, they are how half of
+            Europe writes 12.5.
+
+    Raises:
+        ValueError: It is no number; "1_000" is none either.
+    """
+    plain = text.replace("\N{MINUS SIGN}", "-")
+    if separator != "," and "." not in plain:
+        plain = plain.replace(",", ".", 1)
+    return float("" if "_" in plain else plain)
+
+
 def _decoded(path: Path) -> str:
     try:
         data = path.read_bytes()
@@ -111,8 +131,11 @@ def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[
                 yield first, cells
             first = lines.line_num + 1
     except csv.Error as error:
-        follows = "expected after" in str(error)
-        what = "text follows a closing quote" if follows else "a quote is opened and never closed"
+        what = "a quote is opened and never closed"
+        if "expected after" in str(error):
+            what = "text follows a closing quote"
+        elif "field limit" in str(error):
+            what = f"a cell has more than {csv.field_size_limit():,} characters"
         raise DataError(f"{path}:{first}: {what}; correct the quotes") from error
 
 
@@ -138,6 +161,8 @@ def _checked_columns(header: list[str], required: tuple[str, ...], path: Path) -
     for position, name in enumerate(columns, start=1):
         if not name:
             raise DataError(f"{path}: column {position} has no name; name it in the first line")
+        if len(name) > LONGEST:
+            raise DataError(f"{path}: column {position}: {_too_long(name, LONGEST)}")
         if columns.count(name) > 1:
             raise DataError(f"{path}: has two columns '{name}'; remove or rename one")
     return columns
@@ -152,7 +177,15 @@ def _row(
             f"leave unknown cells empty, quote cells that hold {marks}"
         )
     row = dict(zip(columns, cells, strict=False))
+    if sum(map(len, cells)) > LONGEST:
+        for name, cell in row.items():
+            if len(cell) > (most := LONGEST_PATH if name == "file" else LONGEST):
+                raise DataError(f"{place}: {shown(name)}: {_too_long(cell, most)}")
     for name in required:
         if not row[name]:
             raise DataError(f"{place}: {name} is empty; fill it in or remove the line")
     return row
+
+
+def _too_long(text: str, most: int) -> str:
+    return f"'{shown(text)}' has {len(text):,} characters; shorten it to at most {most:,}"

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from objrec.datasets.delimited import LONGEST, shown
 from objrec.datasets.frame import PoseFrame
 from objrec.errors import DataError, SettingsError
 from objrec.options import Settings, did_you_mean, option
@@ -98,7 +99,8 @@ class SetDescription:
                 if name not in categories:
                     hint = did_you_mean(name, categories) or "; remove it"
                     raise DataError(
-                        f"{root / FILE_NAME}: {entry} names '{name}', which is no category{hint}"
+                        f"{root / FILE_NAME}: {entry} names '{shown(name)}', which is no "
+                        f"category{hint}"
                     )
         if not set(categories) - set(background):
             raise DataError(f"{root / FILE_NAME}: every category is background; leave one out")
@@ -115,7 +117,8 @@ class SetDescription:
             if listed and name not in listed:
                 hint = did_you_mean(name, listed) or "; add it"
                 raise DataError(
-                    f"{root / FILE_NAME}: categories do not list '{name}', which the set has{hint}"
+                    f"{root / FILE_NAME}: categories do not list '{shown(name)}', which the set "
+                    f"has{hint}"
                 )
         return listed or tuple(sorted(set(found)))
 
@@ -131,8 +134,10 @@ def read_description(root: Path) -> SetDescription:
         return SetDescription()
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        # JSON can state half characters ("\\ud800"), which no file could be written with.
+        json.dumps(content, ensure_ascii=False).encode()
+    except (OSError, ValueError, RecursionError) as error:
+        reason = shown(str(error))
         raise DataError(f"{path}: is not valid JSON ({reason}); correct or remove it") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: must hold an object with names and values; see the README")
@@ -153,6 +158,8 @@ def _described(content: dict[str, Any], place: str) -> SetDescription:
     entries = SetEntries.from_json(content, place)
     if len(set(entries.categories)) < len(entries.categories) or "" in entries.categories:
         raise DataError(f"{place}: categories must be different, non-empty names")
+    for name in (entries.name or "", *entries.categories):
+        _check_length(name, place)
     _check_names("lightings", entries.lightings, place)
     return SetDescription(entries, **scales, frame=frame, instances=instances)
 
@@ -162,7 +169,7 @@ def _instances(given: Any, place: str) -> dict[str, tuple[str, ...]]:
     if not all(isinstance(names, list) for names in lists):
         raise DataError(f"{place}: instances must hold a list of names for each category")
     for category, names in given.items():
-        _check_names(f"instances of '{category}'", names, place)
+        _check_names(f"instances of '{shown(category)}'", names, place)
     return {category: tuple(names) for category, names in given.items()}
 
 
@@ -170,9 +177,16 @@ def _check_names(what: str, names: Iterable[Any], place: str) -> None:
     names = list(names)
     if not all(isinstance(name, str) and name.strip() for name in names):
         raise DataError(f"{place}: {what} must be names, none of them empty")
+    for name in names:
+        _check_length(name, place)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise DataError(f"{place}: {what} list '{twice[0]}' twice; each needs its own name")
+        raise DataError(f"{place}: {what} list '{shown(twice[0])}' twice; each needs its own name")
+
+
+def _check_length(name: str, place: str) -> None:
+    if len(name) > LONGEST:
+        raise DataError(f"{place}: '{shown(name)}' is longer than {LONGEST:,} characters")
 
 
 def _with_front(content: dict[str, Any], place: str) -> Any:
@@ -182,7 +196,7 @@ def _with_front(content: dict[str, Any], place: str) -> Any:
     if front is None or not isinstance(frame, dict):
         return frame
     if isinstance(front, bool) or not isinstance(front, int | float):
-        raise DataError(f"{place}: front_azimuth must be a number, not {front!r}")
+        raise DataError(f"{place}: front_azimuth must be a number, not {shown(repr(front))}")
     note = frame.get("azimuth", {})
     if not isinstance(note, dict) or note.get("front", front) != front:
         raise DataError(f"{place}: front_azimuth and pose_frame disagree; keep one of them")

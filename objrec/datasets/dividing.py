@@ -6,7 +6,6 @@ and their split in a column of labels.csv; NORB files become NORB files for each
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from objrec.datasets.writing import (
     write_labels,
 )
 from objrec.errors import Failure
+from objrec.files import remove_folder
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _remove_other_folds(out: Path, folds: Collection[str]) -> None:
     for folder in out.glob("fold-*"):
         number = folder.name.removeprefix("fold-")
         if number.isdecimal() and folder.name not in folds and folder.is_dir():
-            shutil.rmtree(folder)
+            remove_folder(folder)
 
 
 def _divided(pool: Dataset, division: Division) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -3,7 +3,7 @@
 Without labels.csv each folder is a category, and each folder inside it an instance, to which deeper
 folders belong; images directly in the category's folder have no instance. Hidden files and folders
 and what operating systems leave behind are passed over. Links are followed, except to a folder that
-is already being listed.
+is already being listed. Names must be UTF-8, as what is written of a set is.
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ ALL = "all"
 _Identity = tuple[int, int]
 
 
-def list_folder(folder: Path, frame: PoseFrame | None = None) -> dict[str, Listing]:
+def list_folder(
+    folder: Path, frame: PoseFrame | None = None, root: Path | None = None
+) -> dict[str, Listing]:
     """List the images of a folder, by labels.csv if there is one, otherwise by folders.
 
     Args:
         folder: The folder.
         frame: What set.json says of the pose labels in labels.csv.
+        root: The folder of the set; None: this one.
 
     Returns:
         Split → its samples; one split "all" unless labels.csv has a column 'split'.
@@ -45,7 +48,7 @@ def list_folder(folder: Path, frame: PoseFrame | None = None) -> dict[str, Listi
     path = find_labels(folder)
     if path is None:
         return {ALL: list_category_folders(folder)}
-    return _by_split(read_labels(path, frame))
+    return _by_split(read_labels(path, frame, root or folder))
 
 
 def _by_split(table: LabelTable) -> dict[str, Listing]:
@@ -114,11 +117,14 @@ def visible_folders(folder: Path) -> list[Path]:
 def _of_category(category: Path, above: set[_Identity]) -> Iterator[tuple[Path, str, str]]:
     """Yield (file, category, instance), the images without an instance first."""
     instances, files = _content(category)
-    yield from ((file, category.name, "") for file in files if is_image_name(file))
+    name = category.name.strip()  # as labels.csv has it, where spaces round a cell do not count
+    if not name:
+        raise DataError(f"{category}: is named by spaces alone; name it as its category")
+    yield from ((file, name, "") for file in files if is_image_name(file))
     for instance in instances:
         found = _images_within(instance, set(above))
         for file in sorted(found, key=lambda file: file.parts):
-            yield file, category.name, instance.name
+            yield file, name, instance.name.strip()
 
 
 def _images_within(folder: Path, seen: set[_Identity]) -> Iterator[Path]:
@@ -143,10 +149,24 @@ def _content(folder: Path) -> tuple[list[Path], list[Path]]:
             kept = sorted((e for e in entries if not is_litter(e.name)), key=lambda e: e.name)
     except OSError as error:
         raise unlisted(folder, error) from error
+    for entry in kept:
+        check_name(folder / entry.name)
     folders = [folder / entry.name for entry in kept if _leads_to_folder(entry)]
     inside = {path.name for path in folders}
     files = [e for e in kept if e.name not in inside and (e.is_symlink() or e.is_file())]
     return folders, [folder / entry.name for entry in files]
+
+
+def check_name(path: Path) -> None:
+    """Refuse a path that is no text, as names of Latin-1 are; it could not be written into a file.
+
+    Raises:
+        DataError: It is none.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{path}: is no UTF-8 name; rename it (convmv does it for many)") from error
 
 
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:

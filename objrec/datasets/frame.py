@@ -27,6 +27,7 @@ from objrec.pose import AXES, AXIS
 
 OBSERVED, RELATIVE, LATENT = KINDS = ("observed", "relative", "latent")
 SYMMETRIC = "symmetric"
+_SHOWN = 60  # characters of a name in a message
 # What a label is multiplied by, to be in the unit of `objrec.pose`.
 UNITS: dict[str, dict[str, float]] = {
     axis.name: {"deg": 1.0, "rad": 180 / math.pi}
@@ -52,7 +53,8 @@ class AxisNote(Settings):
             SettingsError: An unknown unit; a front or relative labels, but not of azimuth.
         """
         if self.unit is not None and self.unit not in UNITS[axis]:
-            raise SettingsError(f"{place}: unit '{self.unit}' is not {' or '.join(UNITS[axis])}")
+            wanted = " or ".join(UNITS[axis])
+            raise SettingsError(f"{place}: unit '{self.unit[:_SHOWN]}' is not {wanted}")
         if axis != "azimuth" and (self.front is not None or self.labels == RELATIVE):
             what = "'front'" if self.front is not None else "labels 'relative'"
             raise SettingsError(f"{place}: {what} is for azimuth only; remove it")
@@ -115,7 +117,7 @@ class PoseFrame:
         for name in stored:
             if name not in known:
                 hint = did_you_mean(str(name), known) or f"; axes are {', '.join(AXES)}"
-                raise SettingsError(f"{place}: unknown axis '{name}'{hint}")
+                raise SettingsError(f"{place}: unknown axis '{name[:_SHOWN]}'{hint}")
         axes = {
             axis: AxisNote.from_json(stored[axis], f"{place}.{axis}").checked(
                 axis, f"{place}.{axis}"

@@ -1,22 +1,24 @@
 """labels.csv: one line an image, with its category and whatever else is known.
 
-Columns: file (relative to labels.csv, or absolute) and category; then any of instance, split,
-camera and pair (which images belong together, see `objrec.datasets.grouping`), and the pose axes,
-in the units of `objrec.pose` (degrees, scale as a ratio, shifts as fractions of the image side) or
-those that set.json names; every further column is a factor. All but the pose stays text. An empty
-cell means 'not observed'. No image is opened here, and whether the files exist is not looked at.
+Columns: file (relative to labels.csv, or absolute, but within the set) and category; then any of
+instance, split, camera and pair (which images belong together, see `objrec.datasets.grouping`), and
+the pose axes, in the units of `objrec.pose` (degrees, scale as a ratio, shifts as fractions of the
+image side) or those that set.json names; every further column is a factor. All but the pose stays
+text. An empty cell means 'not observed'. No image is opened here, and whether the files exist, or
+what links lead to, is not looked at.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from objrec.datasets.delimited import Delimited, read_delimited, shown
+from objrec.datasets.delimited import Delimited, number, read_delimited, shown
 from objrec.datasets.frame import PoseFrame
 from objrec.errors import DataError
 from objrec.options import did_you_mean
@@ -92,12 +94,13 @@ def unlisted(folder: Path, error: OSError) -> DataError:
     return DataError(f"{folder}: cannot be listed ({reason}); allow it to be read, or move it away")
 
 
-def read_labels(path: Path, frame: PoseFrame | None = None) -> LabelTable:
+def read_labels(path: Path, frame: PoseFrame | None = None, root: Path | None = None) -> LabelTable:
     """Read labels.csv.
 
     Args:
         path: The file.
         frame: What set.json says of the pose labels: their units are needed.
+        root: The folder of the set, within which all files must lie; None: that of labels.csv.
 
     Raises:
         DataError: It cannot be read, or a line of it is wrong; the message names the line.
@@ -107,7 +110,7 @@ def read_labels(path: Path, frame: PoseFrame | None = None) -> LabelTable:
         _refuse_near_miss(name, path)
     if not table.rows:
         raise DataError(f"{path}: lists no images; add one line for each image")
-    files = _files(table)
+    files = _files(table, root or path.parent)
     poses = _poses(table, frame or PoseFrame())
     kept = ["instance", *(n for n in table.columns if n not in (*_KNOWN, "instance"))]
     kept += [name for name in ("camera", "pair") if name in table.columns]
@@ -169,10 +172,15 @@ def _refuse_near_miss(name: str, path: Path) -> None:
         raise DataError(f"{path}: unknown column '{name}'; did you mean '{near[0]}'?{unit}")
 
 
-def _files(table: Delimited) -> tuple[Path, ...]:
+def _files(table: Delimited, root: Path) -> tuple[Path, ...]:
     first_line: dict[Path, int] = {}
     for line, row in table.rows:
-        file = table.path.parent / row["file"].replace("\\", "/")
+        file = _within(root, table.path.parent, row["file"].replace("\\", "/"))
+        if file is None:
+            raise DataError(
+                f"{table.path}:{line}: {shown(row['file'])} lies outside the set {root}; "
+                "move the file into it, or put a link to it there"
+            )
         if file in first_line:
             raise DataError(
                 f"{table.path}:{line}: {shown(row['file'])} is already on line "
@@ -182,11 +190,28 @@ def _files(table: Delimited) -> tuple[Path, ...]:
     return tuple(first_line)
 
 
+def _within(root: Path, folder: Path, name: str) -> Path | None:
+    """Return the path of a file that is named in a folder of the set; None if it lies outside.
+
+    A set from elsewhere must not make anybody read, copy or send other files of theirs. Going up
+    is taken as written, so that no link can lead up from where it points to.
+    """
+    plain = ".." not in name and not name.startswith("/")
+    if plain:
+        return folder / name
+    if not name.startswith("/"):
+        inner = os.path.normpath(folder.relative_to(root) / name)
+        return None if inner.split("/")[0] == ".." else root / inner
+    path = Path(os.path.normpath(name))
+    bases = (Path.cwd() / root, root.resolve())
+    return next((root / path.relative_to(b) for b in bases if path.is_relative_to(b)), None)
+
+
 def _poses(table: Delimited, frame: PoseFrame) -> list[tuple[float, ...]]:
-    # Where commas do not separate cells, they are how half of Europe writes 12.5.
-    comma = table.separator != ","
     readers = [
-        (axis, _Reader(axis, frame, comma).stored) if axis in table.columns else (axis, None)
+        (axis, _Reader(axis, frame, table.separator).stored)
+        if axis in table.columns
+        else (axis, None)
         for axis in AXES
     ]
     return [_pose(row, readers, f"{table.path}:{line}") for line, row in table.rows]
@@ -206,15 +231,14 @@ class _Reader:
 
     axis: str
     frame: PoseFrame
-    decimal_comma: bool
+    separator: str
 
     def stored(self, text: str, place: str) -> float:
         """Return the number of a cell; NaN if it is empty."""
         if not text:
             return math.nan
-        number = self._number(text, place)
         factor = self.frame.factor(self.axis)
-        value = number * factor
+        value = self._number(text, place) * factor
         if self.axis == "elevation":
             # Half a turn in radians, rounded, is a little more than 90 degrees.
             if abs(value) > 90 + _ROUNDED:
@@ -231,11 +255,8 @@ class _Reader:
         return AXIS[self.axis].wrapped(value)
 
     def _number(self, text: str, place: str) -> float:
-        plain = text.replace("\N{MINUS SIGN}", "-")
-        if self.decimal_comma and "." not in plain:
-            plain = plain.replace(",", ".", 1)
         try:
-            value = float("" if "_" in plain else plain)
+            value = number(text, self.separator)
         except ValueError as error:
             what = f"{self.axis} '{shown(text)}' is not a number"
             raise DataError(f"{place}: {what}; {self._advice}") from error

@@ -129,12 +129,11 @@ def shows_colour(pixels: np.ndarray) -> bool:
 
 def _found(file: Path) -> Path:
     """Return the file, or its twin of another Unicode form: a Mac writes é as e and an accent."""
-    if not file.name.isascii() and not file.exists():
-        for form in ("NFC", "NFD"):
-            twin = Path(unicodedata.normalize(form, str(file)))
-            if twin.exists():
-                return twin
-    return file
+    if str(file).isascii() or file.exists():
+        return file
+    folder = _found(file.parent)
+    twins = (folder / unicodedata.normalize(form, file.name) for form in ("NFC", "NFD"))
+    return next((twin for twin in twins if twin.exists()), file)
 
 
 def _missing(listing: Listing) -> dict[int, Failure]:

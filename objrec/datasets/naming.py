@@ -12,7 +12,7 @@ import unicodedata
 _MOST_BYTES = 120
 _FALLBACK = "unnamed"
 # Names that Windows keeps for devices, whatever follows the first dot.
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{k}{n}" for k in ("com", "lpt") for n in range(10))}
+_DEVICES = {"con", "prn", "aux", "nul", *(k + n for k in ("com", "lpt") for n in "0123456789¹²³")}
 
 
 def safe_name(text: str) -> str:
@@ -27,7 +27,10 @@ def safe_name(text: str) -> str:
     """
     kept = re.sub(r"[^\w .-]+", "_", unicodedata.normalize("NFC", text))
     name = kept.lstrip("._ ").encode()[:_MOST_BYTES].decode(errors="ignore").rstrip("._ ")
-    return f"{name}_" if name.split(".")[0].lower() in _DEVICES else name or _FALLBACK
+    stem, dot, rest = name.partition(".")
+    if stem.rstrip().lower() in _DEVICES:
+        return f"{stem.rstrip()}_{dot}{rest}"
+    return name or _FALLBACK
 
 
 class Names:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from objrec.datasets.description import SetDescription, read_description
-from objrec.datasets.folder import ALL, list_folder, visible_folders
+from objrec.datasets.folder import ALL, check_name, list_folder, visible_folders
 from objrec.datasets.frame import PoseFrame
 from objrec.datasets.labels import SPLIT_NAMES, canonical_split, find_labels, split_names, unlisted
 from objrec.datasets.listing import Listing, to_dataset
@@ -85,6 +85,7 @@ def checked_folder(path: str | Path) -> Path:
         if not root.is_dir():
             raise DataError(f"{root}: no such folder; check the path")
         next(root.iterdir(), None)
+        check_name(root)
     except OSError as error:
         raise unlisted(root, error) from error
     return root
@@ -138,16 +139,16 @@ def _listings(root: Path, frame: PoseFrame) -> dict[str, Listing]:
     """List all splits, since the categories are those of the whole set."""
     table = find_labels(root)
     if table is None and (folders := _folders_named_as_splits(root)):
-        return {name: _listed_split(name, folder, frame) for name, folder in folders.items()}
+        return {n: _listed_split(n, folder, frame, root) for n, folder in folders.items()}
     listings = list_folder(root, frame)
     if table and ALL in listings:
         _refuse_two_truths(root, table)
     return listings
 
 
-def _listed_split(name: str, folder: Path, frame: PoseFrame) -> Listing:
+def _listed_split(name: str, folder: Path, frame: PoseFrame, root: Path) -> Listing:
     """List the folder of one split; a column 'split' in its labels.csv may only say the same."""
-    listings = list_folder(folder, frame)
+    listings = list_folder(folder, frame, root)
     for said, listing in listings.items():
         if said not in (ALL, name) and listing.places:
             raise DataError(

@@ -28,6 +28,15 @@ def test_what_is_written_is_read_back(tmp_path):
     ("text", "message"),
     [
         ("{", r"set\.json: is not valid JSON \(.*\); correct or remove it"),
+        ("[" * 100_000, r"set\.json: is not valid JSON \(maximum recursion depth"),
+        ('{"name": "\\ud800"}', r"set\.json: is not valid JSON \('utf-8' codec can't encode"),
+        (
+            '{"azimuth": {"step": %s}}' % ("9" * 400),
+            r"step must be a finite number, not one of 333",
+        ),
+        ('{"front_azimuth": %s}' % ("9" * 400), r"front must be a finite number, not one of 333"),
+        ('{"%s": 1}' % ("x" * 9999), r"set\.json: unknown setting 'x{79}…$"),
+        ('{"name": "%s"}' % ("x" * 1001), r"set\.json: 'x{60}…' is longer than 1,000 characters"),
         ("[]", r"set\.json: must hold an object with names and values"),
         ('{"nam": "x"}', r"set\.json: unknown setting 'nam'; did you mean 'name'\?"),
         ('{"name": 3}', r"set\.json: name must be text, not 3"),

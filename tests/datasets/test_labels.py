@@ -140,11 +140,63 @@ def test_columns_that_a_spreadsheet_left_empty_do_not_matter(tmp_path):
         rows(tmp_path, "file;category;;\na;cup;x;\n")
 
 
-def test_files_elsewhere(tmp_path):
-    text = "file,category\n../x.png,cup\n/tmp/y.png,cup\n./z.png,cup\n"
-    assert [str(row.file) for row in rows(tmp_path, text)] == [
-        f"{tmp_path}/../x.png", "/tmp/y.png", f"{tmp_path}/z.png"
-    ]  # fmt: skip
+def test_files_elsewhere_in_the_set(tmp_path):
+    (tmp_path / "train").mkdir()
+    text = f"file,category\n../x.png,cup\n{tmp_path}/y.png,cup\n./z.png,cup\nz/../a..b.png,cup\n"
+    (tmp_path / "train" / "labels.csv").write_text(text)
+    found = read_labels(tmp_path / "train" / "labels.csv", root=tmp_path).rows
+    wanted = ["x.png", "y.png", "train/z.png", "train/a..b.png"]
+    assert [str(row.file) for row in found] == [f"{tmp_path}/{name}" for name in wanted]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x.png", "a/../../x.png", "..", "/etc/hostname", "//x.png", "..\\x.png", "{set}/../x.png",
+     "link/../../x.png", "{set}2/x.png", "/"],
+)  # fmt: skip
+def test_files_outside_the_set_are_refused_with_their_line(tmp_path, name):
+    (tmp_path / "set" / "deep").mkdir(parents=True)
+    (tmp_path / "set" / "link").symlink_to("deep")
+    name = name.format(set=tmp_path / "set")
+    with pytest.raises(
+        DataError, match=r"labels\.csv:3: .* lies outside the set .*; move the file"
+    ):
+        rows(tmp_path / "set", f"file,category\na.png,cup\n{name},cup\n")
+
+
+def test_a_link_is_never_gone_up_from_where_it_leads(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "store" / "deep").mkdir(parents=True)
+    (tmp_path / "set" / "link").symlink_to(tmp_path / "store" / "deep")
+    (row,) = rows(tmp_path / "set", "file,category\nlink/../secret.png,cup\n")
+    assert row.file == tmp_path / "set" / "secret.png", "store/secret.png is none of the set's"
+
+
+def test_a_set_that_is_reached_by_a_link_may_name_its_own_place(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "link").symlink_to("set")
+    (row,) = rows(tmp_path / "link", f"file,category\n{tmp_path}/set/a.png,cup\n")
+    assert row.file == tmp_path / "link" / "a.png"
+
+
+@pytest.mark.parametrize(
+    ("column", "size", "message"),
+    [
+        (
+            "category",
+            1001,
+            r"labels\.csv:2: category: 'x{60}…' has 1,001 characters; shorten it to",
+        ),
+        ("file", 4097, r"labels\.csv:2: file: 'x{60}…' has 4,097 .* to at most 4,096"),
+        ("note", 200_000, r"labels\.csv:2: a cell has more than 131,072 characters; correct the"),
+    ],
+)
+def test_a_cell_is_no_essay(tmp_path, column, size, message):
+    row = {"file": "a", "category": "b", "note": "c"}
+    with pytest.raises(DataError, match=message):
+        rows(tmp_path, "file,category,note\n" + ",".join((row | {column: "x" * size}).values()))
+    (found,) = rows(tmp_path, "file,category,note\na,b," + "x" * 1000)
+    assert len(found.texts["note"]) == 1000
 
 
 CELLS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8)

@@ -177,10 +177,13 @@ def test_what_is_listed_but_no_file(tmp_path):
     assert "labels.csv:6" in messages["longer"]
 
 
-def test_files_above_and_elsewhere(tmp_path):
-    save(tmp_path / "above.png", 1)
+def test_files_beside_the_split_and_linked_from_elsewhere(tmp_path):
+    save(tmp_path / "set" / "images" / "above.png", 1)
     save(tmp_path / "elsewhere" / "far.png", 2)
-    (tmp_path / "set").mkdir()
-    text = f"file,category\n../above.png,cup\n{tmp_path}/elsewhere/far.png,cup\n"
-    (tmp_path / "set" / "labels.csv").write_text(text)
+    (tmp_path / "set" / "train").mkdir()
+    (tmp_path / "set" / "linked").symlink_to(tmp_path / "elsewhere")
+    text = "file,category\n../images/above.png,cup\n../linked/far.png,cup\n"
+    (tmp_path / "set" / "train" / "labels.csv").write_text(text)
+    (tmp_path / "set" / "test").mkdir()
+    (tmp_path / "set" / "test" / "labels.csv").write_text("file,category\n../linked/far.png,cup\n")
     assert [int(s.images[0, 0, 0]) for s in open_dataset(tmp_path / "set")] == [1, 2]

@@ -25,7 +25,10 @@ some = settings(max_examples=200, deadline=None, database=None)
         ("__x", "x"),
         ("end. ", "end"),
         ("CON", "CON_"),
-        ("nul.txt", "nul.txt_"),
+        ("nul.txt", "nul_.txt"),
+        ("Com1 .tar.gz", "Com1_.tar.gz"),
+        ("lpt²", "lpt²_"),
+        ("console", "console"),
         ("", "unnamed"),
     ],
 )
@@ -42,7 +45,7 @@ def test_a_name_is_one_every_file_system_takes(text):
     assert name[0] not in "._ "
     assert name[-1] not in ". "
     assert len(name.encode()) <= 121
-    assert safe_name(name) in (name, f"{name}_")
+    assert safe_name(name) == name
 
 
 @some

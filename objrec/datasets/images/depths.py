@@ -6,6 +6,8 @@ uint8 numbers. Nothing is stretched to what a picture happens to hold: only a st
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import numpy as np
 
 from objrec.errors import DataError
 
+# Numbers that are changed at once: what they become on the way takes several times their memory.
+_AT_ONCE = 1 << 20
 # How far floats may lie outside their range, as a share of it: the overshoot of a resampling.
 _OVERSHOOT = 1e-3
 
@@ -55,17 +59,39 @@ def to_bytes(pixels: np.ndarray, depth: Depth, path: str | Path) -> np.ndarray:
         DataError: A number is no number, or lies outside the range.
     """
     _check_range(pixels, depth, path)
+    table = None
     if pixels.dtype in (np.uint8, np.uint16):
-        scaled = _scaled(np.arange(np.iinfo(pixels.dtype).max + 1), depth)[pixels]
-    else:
-        scaled = _scaled(pixels, depth)
-    return 255 - scaled if depth.white_is_low else scaled
+        table = _scaled(np.arange(np.iinfo(pixels.dtype).max + 1), depth)
+
+    def change(rows: slice) -> np.ndarray:
+        return _scaled(pixels[rows], depth) if table is None else table[pixels[rows]]
+
+    return in_bands(change, pixels.shape)
+
+
+def in_bands(change: Callable[[slice], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Put a picture together from bands of rows, so that little more than itself is in memory.
+
+    Args:
+        change: Returns some of its rows, uint8.
+        shape: Of the whole picture.
+
+    Returns:
+        uint8 of that shape.
+    """
+    whole = np.empty(shape, np.uint8)
+    step = max(1, _AT_ONCE // max(1, math.prod(shape[1:])))
+    for start in range(0, len(whole), step):
+        rows = slice(start, min(start + step, len(whole)))
+        whole[rows] = change(rows)
+    return whole
 
 
 def _scaled(numbers: np.ndarray, depth: Depth) -> np.ndarray:
     floats = numbers if numbers.dtype.kind == "f" else numbers.astype(np.float64)
     shares = (floats - depth.low) * (255 / (depth.high - depth.low))
-    return np.clip(np.rint(shares), 0, 255).astype(np.uint8)
+    scaled = np.clip(np.rint(shares), 0, 255).astype(np.uint8)
+    return 255 - scaled if depth.white_is_low else scaled
 
 
 def _check_range(pixels: np.ndarray, depth: Depth, path: str | Path) -> None:

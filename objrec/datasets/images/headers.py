@@ -26,15 +26,13 @@ from objrec.datasets.images import pnm as image_pnm
 from objrec.datasets.images import tiff as image_tiff
 from objrec.datasets.images.depths import Depth
 from objrec.datasets.images.kinds import damaged, kind_of, unreadable
+from objrec.datasets.images.limits import ROOM, ROOM_WEBP, check_size, deep_room, room_of
 from objrec.errors import DataError
 
 try:
     from PIL import AvifImagePlugin
 except ImportError:  # Pillow before 11.3
     AvifImagePlugin = None
-
-PIXEL_LIMIT = 200_000_000
-SIDE_LIMIT = 65_535
 
 # A DataError says in one line what is wrong; what Pillow warns of is not the user's concern.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -105,25 +103,18 @@ def read_header(data: bytes, path: str | Path) -> Header:
         if kind in special:
             return special[kind](data, path)
         if kind == "WEBP":
-            _check_size(*_webp_size(data), path)  # Pillow makes room for the picture at once
+            # Pillow makes room for the picture at once.
+            check_size(*_webp_size(data), path, len(data), ROOM_WEBP)
         image = _READERS[kind](io.BytesIO(data))
-        _check_size(*image.size, path)
+        components = _jpeg2000_components(data) if kind == "JPEG2000" else len(image.getbands())
+        room = room_of(kind, components, progressive="progressive" in image.info)
+        check_size(*image.size, path, len(data), room)
         depth = _jpeg2000_depth(data) if kind == "JPEG2000" else None
         return Header(kind, *image.size, _orientation(image), depth, image=image)
     except DataError:
         raise
     except Exception as error:  # a damaged file raises nearly anything
         raise damaged(path, data) from error
-
-
-def _check_size(width: int, height: int, path: str | Path) -> None:
-    said = f"{path}: states {width} x {height} pixels"
-    if width < 1 or height < 1:
-        raise DataError(f"{said}; replace the file or remove it")
-    if max(width, height) > SIDE_LIMIT:
-        raise DataError(f"{said}, more than {SIDE_LIMIT:,} on a side; shrink it")
-    if width * height > PIXEL_LIMIT:
-        raise DataError(f"{said}, more than {PIXEL_LIMIT // 10**6} million; shrink it")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -139,9 +130,10 @@ def _orientation(image: Image.Image) -> int:
 
 def _png_header(data: bytes, path: str | Path) -> Header:
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    if data[12:16] == b"IHDR":
-        _check_size(width, height, path)
     bits, colours = data[24], data[25]
+    if data[12:16] == b"IHDR":
+        room = deep_room(2, 4 if colours else 1) if bits == 16 else ROOM
+        check_size(width, height, path, len(data), room)
     chunks = _checked_png(data, path)
     image = PngImageFile(io.BytesIO(data))
     if b"eXIf" in chunks:  # it may stand behind the pixels, where Pillow has not looked yet
@@ -168,6 +160,8 @@ def _checked_png(data: bytes, path: str | Path) -> dict[bytes, bytes]:
             break
         if name == b"IEND":
             return chunks
+        if name == b"IHDR" and at > 8:  # it would tell Pillow another size
+            break
         if name not in (b"IDAT", b"fdAT"):
             chunks.setdefault(name, data[at + 8 : end])
         at = end + 4
@@ -186,18 +180,29 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg2000_depth(data: bytes) -> Depth | None:
-    # Behind two markers: two lengths of 2 bytes, 8 of 4, and the number of components.
-    at = data.index(b"\xff\x4f\xff\x51") + 42
-    bits = 1 + (data[at] & 0x7F)
+    bits = 1 + (data[_jpeg2000_place(data) + 2] & 0x7F)
     return Depth(high=2**bits - 1) if bits > 8 else None
+
+
+def _jpeg2000_components(data: bytes) -> int:
+    at = _jpeg2000_place(data)
+    return int.from_bytes(data[at : at + 2], "big")
+
+
+def _jpeg2000_place(data: bytes) -> int:
+    """Return where the number of components is written, in front of the bits of the first one."""
+    # Behind two markers: two lengths of 2 bytes and 8 of 4.
+    return data.index(b"\xff\x4f\xff\x51") + 40
 
 
 def _tiff_header(data: bytes, path: str | Path) -> Header:
     tags = image_tiff.read_tags(data)
     width, height = tags[image_tiff.WIDTH][0], tags[image_tiff.HEIGHT][0]
-    _check_size(width, height, path)
     depth = image_tiff.tiff_depth(tags, path)
-    if not image_tiff.has_whole_strips(tags, data, limit=64 * width * height):
+    room = room_of("TIFF") if depth is None else deep_room(*image_tiff.sample_sizes(tags))
+    check_size(width, height, path, len(data), room)
+    check_size(*image_tiff.tile_size(tags), path, len(data), room)
+    if not image_tiff.has_whole_strips(tags, data):
         raise damaged(path, data)
     orientation = tags.get(image_tiff.ORIENTATION, (1,))[0]
     return Header(
@@ -213,5 +218,5 @@ def _tiff_header(data: bytes, path: str | Path) -> Header:
 
 def _pnm_header(data: bytes, path: str | Path) -> Header:
     layout = image_pnm.read_layout(data)
-    _check_size(layout.width, layout.height, path)
+    check_size(layout.width, layout.height, path, 3 * len(data), layout.room)
     return Header("PNM", layout.width, layout.height, depth=layout.depth)

@@ -6,7 +6,9 @@ that cameras write. Of several images in a file the first is read.
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,9 @@ _SIZE = rb"P([1-6])" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})"
 _BITMAP = re.compile(_SIZE + rb"(?:" + _GAP + rb"(?=[01#])|\s)")
 _OTHER = re.compile(_SIZE + _GAP + rb"(\d{1,5})(?:\s*#[^\r\n]*[\r\n])*\s?")
 _COMMENT = re.compile(rb"#[^\r\n]*")
+_SPACE = re.compile(rb"\s")
+_PIECE = 1 << 20
+_LONGEST = 16
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class Layout:
     def shape(self) -> tuple[int, ...]:
         """The shape of the pixels: (H, W), or (H, W, 3) for P3 and P6."""
         return (self.height, self.width, 3)[: 3 if self.kind in (3, 6) else 2]
+
+    @property
+    def room(self) -> int:
+        """Bytes that a pixel takes while it is read: as it is stored, and as it is shown."""
+        return (3 if self.kind in (3, 6) else 1) * (2 if self.kind > 4 and self.maxval < 256 else 4)
 
     @property
     def depth(self) -> Depth:
@@ -77,20 +87,38 @@ def read_pixels(data: bytes, layout: Layout) -> np.ndarray:
 def _binary(data: bytes, layout: Layout) -> np.ndarray:
     kind = np.dtype(np.uint8 if layout.maxval < 256 else ">u2")
     stored = np.frombuffer(data, kind, int(np.prod(layout.shape)), layout.start)
-    return stored.astype(kind.newbyteorder("="))
+    return stored.astype(kind.newbyteorder("="), copy=False)
 
 
 def _text(data: bytes, layout: Layout) -> np.ndarray:
-    count = int(np.prod(layout.shape))
-    words = _COMMENT.sub(b"", data[layout.start :]).split(maxsplit=count)[:count]
-    numbers = np.array(words, dtype="S8").astype(np.int64)
-    if len(numbers) < count or numbers.min() < 0 or numbers.max() > 65535:
-        raise ValueError("too few numbers, or one that is too large")
-    return numbers.astype(np.uint16)
+    numbers, done = np.empty(math.prod(layout.shape), np.uint16), 0
+    for piece in _pieces(_COMMENT.sub(b"", data[layout.start :])):
+        words = piece.split()[: len(numbers) - done]
+        if max(map(len, words), default=0) > _LONGEST:
+            raise ValueError("a number of too many digits")
+        found = np.array(words, dtype=f"S{_LONGEST}").astype(np.int64)
+        if found.min(initial=0) < 0 or found.max(initial=0) > 65535:
+            raise ValueError("a number that is too large")
+        numbers[done : done + len(found)] = found
+        done += len(found)
+    if done < len(numbers):
+        raise ValueError("too few numbers")
+    return numbers
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    """Yield a text in pieces that end between two words: all its words would take 20 times it."""
+    start = 0
+    while start < len(text):
+        end = _SPACE.search(text, start + _PIECE)
+        stop = end.end() if end else len(text)
+        yield text[start:stop]
+        start = stop
 
 
 def _text_bits(data: bytes, layout: Layout) -> np.ndarray:
-    digits = b"".join(_COMMENT.sub(b"", data[layout.start :]).split())
+    text = _COMMENT.sub(b"", data[layout.start :])
+    digits = b"".join(b"".join(piece.split()) for piece in _pieces(text))
     bits = np.frombuffer(digits, np.uint8, layout.width * layout.height) - ord("0")
     if bits.max() > 1:
         raise ValueError("a bit that is neither 0 nor 1")

@@ -9,6 +9,7 @@ Resizing is not done here; see `objrec.preprocessing`.
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,12 +20,12 @@ import numpy as np
 from PIL import Image
 
 from objrec.datasets.images import pnm as image_pnm
-from objrec.datasets.images.depths import Depth, shown_on_white, to_bytes
+from objrec.datasets.images.depths import Depth, in_bands, shown_on_white, to_bytes
 from objrec.datasets.images.headers import Header, read_header
 from objrec.datasets.images.kinds import damaged
 from objrec.errors import DataError
 
-_BYTE_LIMIT = 2**31
+_BYTE_LIMIT = 2**28
 _ONE_AT_A_TIME = threading.Lock()
 
 # OpenCV's own warnings would repeat on stderr what the DataError says; the call moved in 5.0.
@@ -48,9 +49,14 @@ def read_image(path: str | Path) -> np.ndarray:
 
     Raises:
         DataError: The file is missing, empty, cut short or damaged, no image, of a kind that
-            cannot be read, or states a size beyond all photographs.
+            cannot be read, a pipe or a device, or would take more than half a GB to decode.
     """
-    data = read_bytes(path)
+    pixels, orientation = _stored(read_bytes(path), path)
+    return np.ascontiguousarray(_turned(pixels, orientation))
+
+
+def _stored(data: bytes, path: str | Path) -> tuple[np.ndarray, int]:
+    """Return the picture as it is stored, and how it is to be turned."""
     header = read_header(data, path)
     try:
         pixels = _decoded(data, header, path)
@@ -58,21 +64,23 @@ def read_image(path: str | Path) -> np.ndarray:
         raise
     except Exception as error:  # a damaged file raises nearly anything in Pillow
         raise damaged(path, data) from error
-    if header.kind != "TIFF":  # both readers turn TIFFs themselves
-        pixels = _turned(pixels, header.orientation)
-    return np.ascontiguousarray(pixels)
+    # Both readers turn TIFFs themselves.
+    return pixels, 1 if header.kind == "TIFF" else header.orientation
 
 
 def read_bytes(path: str | Path) -> bytes:
     """Read a file whole.
 
     Raises:
-        DataError: It is missing, empty, too large for an image, or cannot be read.
+        DataError: It is missing, empty, too large for an image, no file, or cannot be read.
     """
     try:
+        # Opening a pipe would wait for somebody to write into it.
+        if not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
+            raise DataError(f"{path}: is a pipe or a device; save the image as a file")
         with Path(path).open("rb") as file:
             if os.fstat(file.fileno()).st_size > _BYTE_LIMIT:
-                raise DataError(f"{path}: has more than 2 GB; shrink the image")
+                raise DataError(f"{path}: has more than {_BYTE_LIMIT >> 20} MB; shrink the image")
             data = file.read()
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; check the path") from error
@@ -92,6 +100,7 @@ def _decoded(data: bytes, header: Header, path: str | Path) -> np.ndarray:
         return _by_pillow(header)
     if header.image is not None:
         header.image.load()  # raises on damage that OpenCV overlooks, or speaks of on stderr
+        header.image.close()
     return _by_opencv(data, header, header.depth, path)
 
 
@@ -99,18 +108,32 @@ def _by_pillow(header: Header) -> np.ndarray:
     image = header.image
     with _silence() if header.compressed else nullcontext():
         image.load()
-    if image.mode in ("1", "L") and header.kind != "GIF":
-        gray = _array(image, "L")
-        return _without(header.hidden, gray, gray)
+    gray = (image.mode in ("1", "L") and header.kind != "GIF") or image.mode in ("LA", "La")
+    has_palette = header.kind == "GIF" or image.mode in ("P", "PA")
+    shape = (image.height, image.width)
+
+    def change(rows: slice) -> np.ndarray:
+        return _converted(image.crop((0, rows.start, image.width, rows.stop)), gray, header.hidden)
+
+    pixels = in_bands(change, shape if gray else (*shape, 3))
+    image.close()
+    return pixels[..., 0] if has_palette and _only_grays(pixels) else pixels
+
+
+def _converted(image: Image.Image, gray: bool, hidden: int | None) -> np.ndarray:
+    """Return some rows of an image as they are shown: (H, W) if it is gray, or (H, W, 3)."""
     if image.mode in ("LA", "La"):
         return shown_on_white(_array(image, "LA"))[..., 0]
+    if gray:
+        pixels = _array(image, "L")
+        return _without(hidden, pixels, pixels)
     if image.mode in ("RGBA", "RGBa", "PA") or "transparency" in image.info:
-        pixels = shown_on_white(_array(image, "RGBA"))
-    else:
-        pixels = _array(image, "RGB")
-    has_palette = header.kind == "GIF" or image.mode in ("P", "PA")
-    gray = has_palette and (pixels == pixels[..., :1]).all()
-    return pixels[..., 0] if gray else pixels
+        return shown_on_white(_array(image, "RGBA"))
+    return _array(image, "RGB")
+
+
+def _only_grays(pixels: np.ndarray) -> bool:
+    return all((row == row[..., :1]).all() for row in pixels)
 
 
 def _array(image: Image.Image, mode: str) -> np.ndarray:
@@ -119,7 +142,8 @@ def _array(image: Image.Image, mode: str) -> np.ndarray:
 
 
 def _by_opencv(data: bytes, header: Header, depth: Depth, path: str | Path) -> np.ndarray:
-    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    with _silence() if header.kind == "PNG" else nullcontext():  # libpng warns of odd chunks
+        stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None:
         raise DataError(
             f"{path}: is damaged, or has more than 8 bits a channel in a way that cannot be read; "
@@ -128,11 +152,16 @@ def _by_opencv(data: bytes, header: Header, depth: Depth, path: str | Path) -> n
     pixels = to_bytes(stored, depth, path)
     if pixels.ndim == 2:
         return _without(header.hidden, stored, pixels)
-    colour, alpha = pixels[..., 2::-1], pixels[..., 3:]
-    if alpha.size and not depth.ignores_fourth:
-        rgba = np.concatenate([colour, alpha], axis=2)
-        colour = shown_on_white(rgba, premultiplied=depth.premultiplied)
-    return colour[..., 0] if depth.gray else colour
+    del stored
+
+    def change(rows: slice) -> np.ndarray:
+        colour, alpha = pixels[rows, :, 2::-1], pixels[rows, :, 3:]
+        if alpha.size and not depth.ignores_fourth:
+            rgba = np.concatenate([colour, alpha], axis=2)
+            colour = shown_on_white(rgba, premultiplied=depth.premultiplied)
+        return colour[..., 0] if depth.gray else colour
+
+    return in_bands(change, pixels.shape[:2] if depth.gray else (*pixels.shape[:2], 3))
 
 
 def _without(hidden: int | None, stored: np.ndarray, pixels: np.ndarray) -> np.ndarray:
@@ -142,7 +171,7 @@ def _without(hidden: int | None, stored: np.ndarray, pixels: np.ndarray) -> np.n
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Send what C libraries print on stderr nowhere; Pillow lets libtiff print."""
+    """Send what C libraries print on stderr nowhere; Pillow lets libtiff print, OpenCV libpng."""
     with _ONE_AT_A_TIME, Path(os.devnull).open("wb") as nowhere:
         try:
             kept = os.dup(2)

@@ -17,14 +17,29 @@ WIDTH, HEIGHT, _BITS, COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 ORIENTATION, _SAMPLES, _PLANAR, _EXTRA, _FORMAT = 274, 277, 284, 338, 339
 # Of samples: unsigned in 280 and 281, of the samples' own type in 340 and 341.
 _LOW, _HIGH, _OWN_LOW, _OWN_HIGH = 280, 281, 340, 341
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _PLACES = {273: 279, 324: 325}  # of strips and of tiles, each with the numbers of bytes
 _WANTED = frozenset(
     {WIDTH, HEIGHT, _BITS, COMPRESSION, _PHOTOMETRIC, ORIENTATION, _SAMPLES, _PLANAR, _EXTRA}
-    | {_FORMAT, _LOW, _HIGH, _OWN_LOW, _OWN_HIGH, *_PLACES, *_PLACES.values()}
+    | {
+        _FORMAT,
+        _LOW,
+        _HIGH,
+        _OWN_LOW,
+        _OWN_HIGH,
+        _TILE_WIDTH,
+        _TILE_HEIGHT,
+        *_PLACES,
+        *_PLACES.values(),
+    }
 )
 _TYPES = dict(zip((1, 3, 4, 6, 8, 9, 11, 12, 13, 16, 17, 18), "BHIbhifdIQqQ", strict=True))
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _DEFLATE = (8, 32946)
+_CHUNK = 1 << 20
+# What the strips of a page may have in all, deflated and inflated; far more than an image that is
+# not too large has.
+_MOST = 2**30
 
 Tags = Mapping[int, tuple]
 
@@ -49,13 +64,17 @@ def read_tags(data: bytes) -> Tags:
         raise ValueError("the file has no page")
     count = struct.unpack_from(order + ("Q" if big else "H"), data, place)[0]
     start, size = place + (8 if big else 2), (20 if big else 12)
-    entries = range(start, start + size * min(count, 65535), size)
-    tags = dict(filter(None, (_entry(data, at, order, big) for at in entries)))
+    tags: dict[int, tuple] = {}
+    for at in range(start, start + size * min(count, 65535), size):
+        tag = struct.unpack_from(order + "H", data, at)[0]
+        # Repeated tags could have a small file read for hours.
+        if tag not in tags and (entry := _entry(data, at, order, big)):
+            tags[tag] = entry
     struct.unpack_from(word, data, start + size * count)  # where the next page would be named
     return tags
 
 
-def _entry(data: bytes, at: int, order: str, big: bool) -> tuple[int, tuple] | None:
+def _entry(data: bytes, at: int, order: str, big: bool) -> tuple | None:
     tag, type_, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, at)
     if tag not in _WANTED or type_ not in _TYPES or not count:
         return None
@@ -63,7 +82,7 @@ def _entry(data: bytes, at: int, order: str, big: bool) -> tuple[int, tuple] | N
     at += 12 if big else 8
     if struct.calcsize(kind) > (8 if big else 4):
         at = struct.unpack_from(order + ("Q" if big else "I"), data, at)[0]
-    return tag, struct.unpack_from(kind, data, at)
+    return struct.unpack_from(kind, data, at)
 
 
 def tiff_depth(tags: Tags, path: str | Path) -> Depth | None:
@@ -120,20 +139,33 @@ def _range(tags: Tags, bits: int, format_: int, path: str | Path) -> tuple[float
     )
 
 
-def has_whole_strips(tags: Tags, data: bytes, limit: int) -> bool:
+def sample_sizes(tags: Tags) -> tuple[int, int]:
+    """Return the bytes of a sample, and the number of samples of a pixel."""
+    return -(-max(tags.get(_BITS, (1,))) // 8), tags.get(_SAMPLES, (1,))[0]
+
+
+def tile_size(tags: Tags) -> tuple[int, int]:
+    """Return width and height of a tile, for which libtiff makes room; (1, 1) without tiles."""
+    return tags.get(_TILE_WIDTH, (1,))[0], tags.get(_TILE_HEIGHT, (1,))[0]
+
+
+def has_whole_strips(tags: Tags, data: bytes) -> bool:
     """Whether the checksums of deflated strips or tiles are right; libtiff leaves them unread.
 
     Args:
         tags: Of the page.
         data: The file.
-        limit: Bytes that a strip can have at most.
     """
     if tags.get(COMPRESSION, (1,))[0] not in _DEFLATE:
         return True
+    left = _MOST
     for places, sizes in _PLACES.items():
         for start, size in zip(tags.get(places, ()), tags.get(sizes, ()), strict=True):
-            inflating = zlib.decompressobj()
-            inflating.decompress(data[start : start + size], limit)
-            if not inflating.eof:
-                return False
+            inflating, rest = zlib.decompressobj(), data[start : start + size]
+            left -= len(rest)
+            while not inflating.eof:
+                inflated = inflating.decompress(rest, _CHUNK)
+                rest, left = inflating.unconsumed_tail, left - len(inflated)
+                if left < 0 or not (inflated or rest or inflating.eof):
+                    return False
     return True

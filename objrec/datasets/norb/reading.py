@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -23,10 +24,11 @@ import numpy as np
 
 from objrec.datasets.description import FILE_NAME, SetDescription, read_description
 from objrec.datasets.norb.files import NorbPart, find_norb
-from objrec.datasets.norb.info import WIDTHS, poses_and_factors
-from objrec.datasets.norb.matrix import Header, read_header, read_matrix
+from objrec.datasets.norb.info import poses_and_factors
+from objrec.datasets.norb.matrix import read_matrix
 from objrec.datasets.norb.names import named
 from objrec.datasets.norb.stream import GzipRows, RecentBlocks
+from objrec.datasets.norb.tables import Table, read_table
 from objrec.datasets.norb.writing import NorbWriter
 from objrec.datasets.sample import Dataset, concatenated
 from objrec.errors import DataError
@@ -34,7 +36,7 @@ from objrec.errors import DataError
 CATEGORIES = ("animal", "human", "airplane", "truck", "car")
 # The sixth category of the jittered-cluttered set: images of background alone.
 BLANK = "blank"
-STREAMED_ABOVE = 512 * 2**20
+STREAMED_ABOVE = 256 * 2**20
 
 
 def read_norb(
@@ -56,59 +58,12 @@ def read_norb(
     wanted = list(splits) if which == "all" else [which]
     if not splits or not set(wanted) <= set(splits):
         raise DataError(f"{folder}: has no NORB files for split '{which}'; check the folder")
-    tables = {split: [_read_table(part) for part in splits[split]] for split in wanted}
-    names = _named([table for split in wanted for table in tables[split]], description, folder)
+    tables = {split: [read_table(part) for part in splits[split]] for split in wanted}
+    others = [part for split in splits if split not in wanted for part in splits[split]]
+    named_tables = [table for split in wanted for table in tables[split]]
+    names = _named(named_tables, _highest(others), description, folder)
     parts = [_to_dataset(folder, split, tables[split], names, description) for split in wanted]
     return concatenated(parts, which)
-
-
-@dataclass(frozen=True)
-class _Table:
-    """What one part holds, but for its images: their file and its header."""
-
-    dat: Path
-    cat: Path
-    info: Path
-    header: Header
-    labels: np.ndarray
-    numbers: np.ndarray
-
-    @property
-    def form(self) -> str:
-        """What all parts of a split have in common, in words."""
-        cameras, height, width = self.header.shape[1:]
-        return f"{cameras} x {height} x {width} pixels and {self.numbers.shape[1]} info columns"
-
-
-def _read_table(part: NorbPart) -> _Table:
-    dat, cat, info = (part.path(kind) for kind in ("dat", "cat", "info"))
-    header = read_header(dat)
-    if len(header.shape) != 4 or header.dtype != np.uint8:
-        shape = " x ".join(map(str, header.shape))
-        raise DataError(
-            f"{dat}: holds {shape} of {header.dtype}; images must be bytes in four dimensions "
-            "(samples, cameras, height, width)"
-        )
-    count = header.shape[0]
-    labels = _numbers(cat, [(count,)], "iu").astype(np.int64)
-    return _Table(
-        dat, cat, info, header, labels, _numbers(info, [(count, w) for w in WIDTHS], "iuf")
-    )
-
-
-def _numbers(path: Path, shapes: list[tuple[int, ...]], kinds: str) -> np.ndarray:
-    array = read_matrix(path)
-    # The format has at least three dimensions; some writers count those of size 1 in.
-    for shape in shapes:
-        padded = shape + (1,) * (array.ndim - len(shape))
-        if array.shape == padded and array.dtype.kind in kinds:
-            return np.array(array).reshape(shape)
-    wanted = " or ".join(" x ".join(map(str, shape)) for shape in shapes)
-    found = " x ".join(map(str, array.shape))
-    raise DataError(
-        f"{path}: holds {found} of {array.dtype.name}, the images need {wanted} of int32; "
-        "use the files of one set"
-    )
 
 
 @dataclass(frozen=True)
@@ -119,10 +74,21 @@ class _Names:
     background: tuple[str, ...]
 
 
-def _named(tables: Sequence[_Table], description: SetDescription, folder: Path) -> _Names:
+def _highest(parts: Sequence[NorbPart]) -> int:
+    """Return the highest label of the splits that are not wanted, so that all have one order."""
+    found = [0]
+    for part in parts:
+        with suppress(DataError):  # it says so when that split is wanted
+            found.append(int(read_table(part).labels.max()))
+    return max(found)
+
+
+def _named(
+    tables: Sequence[Table], elsewhere: int, description: SetDescription, folder: Path
+) -> _Names:
     """Name the labels: as set.json does, or as the NORB sets do, and check that each has a name."""
     listed, background = description.entries.categories, description.entries.background
-    highest = max(int(table.labels.max()) for table in tables)
+    highest = max(elsewhere, *(int(table.labels.max()) for table in tables))
     if not listed and highest >= len(CATEGORIES):
         listed, background = (*CATEGORIES, BLANK), background or (BLANK,)
     names = _Names(listed or CATEGORIES, background)
@@ -138,7 +104,7 @@ def _named(tables: Sequence[_Table], description: SetDescription, folder: Path) 
 
 
 def _to_dataset(
-    folder: Path, split: str, tables: list[_Table], names: _Names, description: SetDescription
+    folder: Path, split: str, tables: list[Table], names: _Names, description: SetDescription
 ) -> Dataset:
     for table in tables:
         if table.form != tables[0].form:
@@ -168,7 +134,7 @@ def _to_dataset(
 
 
 def _described(
-    tables: list[_Table], names: _Names, description: SetDescription
+    tables: list[Table], names: _Names, description: SetDescription
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     empty = np.array([name in names.background for name in names.categories])
     poses, factors = [], []
@@ -183,7 +149,7 @@ def _described(
     return np.concatenate(poses), joined
 
 
-def _reader(tables: list[_Table]) -> Callable[[int], np.ndarray]:
+def _reader(tables: list[Table]) -> Callable[[int], np.ndarray]:
     """Return the function that reads the images of a sample, counted over all parts."""
     in_memory = sum(table.header.payload for table in tables if table.header.zipped)
     streamed, recent = in_memory > STREAMED_ABOVE, RecentBlocks()

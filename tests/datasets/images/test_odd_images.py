@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from objrec.datasets.images import is_image_name, is_litter, read_image
+from objrec.datasets.images import depths, is_image_name, is_litter, read_image
 from objrec.errors import DataError
 
 
@@ -29,7 +29,10 @@ def odd(picture, tmp_path_factory, script):
     return folder, script("odd_images").write_odd_images(folder, picture)
 
 
-def test_every_kind_reads_to_the_pixels_it_must(odd, capfd):
+@pytest.mark.parametrize("at_once", [1 << 20, 500])
+def test_every_kind_reads_to_the_pixels_it_must(odd, capfd, monkeypatch, at_once):
+    """Whole, and in bands of a few rows, as large pictures are."""
+    monkeypatch.setattr(depths, "_AT_ONCE", at_once)
     folder, files = odd
     wrong = []
     for name, expected in files.items():

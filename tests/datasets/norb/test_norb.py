@@ -1,6 +1,8 @@
 """NORB sets against bytes written by hand, in both byte orders, plain and gzip, in parts."""
 
+import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -292,3 +294,52 @@ def test_what_is_written_is_read_back(tmp_path, compress):
     assert dataset.labels.tolist() == labels.tolist()
     assert dataset.poses[:, 0].tolist() == [0, 10, 20, 30, 40, 50]
     assert dataset.poses[:, 1].tolist() == [30, 35, 40, 45, 50, 55]
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (
+            (2**21, 1, 1, 1),
+            r"-dat\.mat\.gz: states 2,097,152 samples, more than 1,048,576; copy it",
+        ),
+        (
+            (1, 2, 2**13, 2**13),
+            r"-dat\.mat\.gz: states 2 x 8192 x 8192 pixels a sample, more than 67",
+        ),
+        (
+            (2, 2, 3, 2**24),
+            r"-dat\.mat\.gz: states 2 x 3 x 16777216 pixels a sample, more than 67 m",
+        ),
+    ],
+)
+def test_a_header_of_a_gzip_file_takes_no_memory(tmp_path, norb, shape, message):
+    """Such a file may be small: gzip packs zeros to a thousandth."""
+    norb.write_set(tmp_path, PREFIX, zipped=True)
+    header = norb.bytes("<", BYTES, shape, [])
+    zeros = gzip.compress(bytes(2**20), mtime=0) * (np.prod(shape, dtype=int) // 2**20)
+    (tmp_path / f"{PREFIX}-dat.mat.gz").write_bytes(gzip.compress(header) + zeros)
+    with pytest.raises(DataError, match=message):
+        read_norb(tmp_path, "train")
+
+
+@pytest.mark.parametrize("kind", ["cat", "info"])
+def test_numbers_of_the_wrong_shape_are_not_decompressed(tmp_path, norb, kind):
+    norb.write_set(tmp_path, PREFIX, zipped=True)
+    path = tmp_path / f"{PREFIX}-{kind}.mat.gz"
+    zeros = gzip.compress(bytes(2**20), mtime=0) * 128
+    path.write_bytes(gzip.compress(norb.bytes("<", INTEGERS, (2**25,), [])) + zeros)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=rf"-{kind}\.mat\.gz: holds 33554432 of int32, the images"):
+        read_norb(tmp_path, "train")
+    assert tracemalloc.get_traced_memory()[1] < 2**23
+    tracemalloc.stop()
+
+
+def test_a_split_without_background_has_the_categories_of_the_set(tmp_path, norb):
+    """Else a label of one split would be beyond the categories of the other."""
+    norb.write_set(tmp_path, "x-training")
+    norb.write_set(tmp_path, "x-testing", cat=norb.bytes("<", INTEGERS, (2,), [5, 0]))
+    assert [len(read_norb(tmp_path, split).categories) for split in ("train", "test")] == [6, 6]
+    (tmp_path / "x-testing-cat.mat").write_bytes(b"damaged")
+    assert len(read_norb(tmp_path, "train").categories) == 5
