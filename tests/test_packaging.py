@@ -142,7 +142,7 @@ def test_an_editable_install_points_at_the_checkout(tree, tmp_path):
     assert f"'objrec.shipped': '{tree / 'models'}'" in mapping
 
 
-def test_pyproject_names_the_backend_and_the_linter_only():
+def test_pyproject_names_the_backend_and_the_linters_only():
     tables = re.findall(r"^\[([\w.-]+)", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert {name.split(".")[0] for name in tables} == {"build-system", "tool"}
-    assert all(name.startswith(("build-system", "tool.ruff")) for name in tables)
+    assert all(name.startswith(("build-system", "tool.ruff", "tool.bandit")) for name in tables)
