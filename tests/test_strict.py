@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired
 
 import pytest
+from typing_extensions import TypedDict
 
-from objrec.strict import LARGEST, Limits, misfit, parse_json, read_json, shown
+from objrec.strict import LARGEST, Number, limits, misfit, parse_json, read_json, shown
 
 
 class Leaf(TypedDict):
@@ -22,13 +22,7 @@ class Tree(TypedDict):
     within: NotRequired[Tree]
 
 
-@dataclass
-class Closed:
-    count: int
-    note: str = ""
-
-
-HALF = Annotated[float, Limits(0, 0.5)]
+HALF = Annotated[float, limits(0, 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -41,19 +35,19 @@ HALF = Annotated[float, Limits(0, 0.5)]
         (True, float, "it must be a number"),
         (True, bool, ""),
         (0, bool, "it must be true or false"),
-        (10**400, int, "it is too large a number"),
-        (10**400, float, "it must be a finite number"),
+        (10**400, float, "it must be a number"),
         (float("nan"), float, "it must be a finite number"),
         (float("-inf"), float, "it must be a finite number"),
-        (2 * LARGEST, float, "it must be a finite number"),
+        (2 * LARGEST, Number, "it must be at most 1e+15"),
+        (-(10**400), Annotated[int, limits()], "it must be at least -1e+15"),
         (None, int | None, ""),
         ("a", int | None, "it must be a whole number"),
         (0.5, HALF, ""),
-        (0.6, HALF, "it must be within 0 and 0.5"),
+        (0.6, HALF, "it must be at most 0.5"),
         ("x", HALF, "it must be a number"),
         ("a", Literal["a", "b"], ""),
-        ("c", Literal["a", "b"], "it must be one of a, b"),
-        ([], Literal["a", "b"], "it must be one of a, b"),
+        ("c", Literal["a", "b"], "it must be 'a' or 'b'"),
+        ([], Literal["a", "b"], "it must be 'a' or 'b'"),
         ([1, 2, "3"], list[int], "[2] must be a whole number"),
         ({"a": {"b": [0.0, None]}}, dict[str, dict[str, list[float]]], "a.b[1] must be a number"),
         ({"a b": 1}, dict[str, str], "'a b' must be text"),
@@ -62,9 +56,6 @@ HALF = Annotated[float, Limits(0, 0.5)]
         ({"name": "x", "size": "1"}, Leaf, "size must be a whole number"),
         ({"leaves": [], "within": {"leaves": [{}]}}, Tree, "within.leaves[0].name is missing"),
         ([{}], Leaf | list[Leaf], "[0].name is missing"),
-        ({"count": 1}, Closed, ""),
-        ({"note": ""}, Closed, "count is missing"),
-        ({"count": 1, "other": 2}, Closed, "other is unknown"),
         (object(), Any, ""),
     ],
 )
@@ -76,7 +67,7 @@ def test_values_nested_without_end_are_a_problem_not_a_crash():
     value: dict = {"leaves": []}
     for _ in range(5000):
         value = {"leaves": [], "within": value}
-    assert misfit(value, Tree) == "it is nested too deeply"
+    assert misfit(value, Tree).endswith("within is nested too deeply")
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,19 @@ number that was not finite is null in the file.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired
 
-from objrec.strict import Count, Limits, Share
+from typing_extensions import TypedDict
 
-Real = float | None
-Angle = Annotated[float, Limits(-1e4, 1e4)]
+from objrec.strict import Count, Number, Share, limits
+
+Real = Number | None
+Angle = Annotated[float, limits(-1e4, 1e4)]
 Ends = list[Real]
 """An interval: its two ends, null where there is none."""
 Rate = Share | None
 Pose = dict[str, Real]
-Place = Annotated[int, Limits(0, 1e9)]
+Place = Annotated[int, limits(0, 1e9)]
 
 
 class Model(TypedDict):
@@ -74,8 +76,8 @@ class Object(Group):
 class Factor(Group):
     """A row of ``by_factor``."""
 
-    value: float | str
-    range: NotRequired[list[float]]
+    value: Number | str
+    range: NotRequired[list[Number]]
 
 
 class View(Group):
@@ -89,7 +91,7 @@ class View(Group):
 class Histogram(TypedDict):
     """Counts of angles."""
 
-    step_deg: Annotated[float, Limits(0.01, 180)]
+    step_deg: Annotated[float, limits(0.01, 180)]
     counts: list[Count]
 
 
@@ -228,7 +230,7 @@ class Score(TypedDict):
     model: str
     kind: str
     score: str
-    auroc: float
+    auroc: Number
     auroc_ci: Ends | None
     fpr95: Rate
     fpr95_ci: Ends | None
@@ -237,7 +239,7 @@ class Score(TypedDict):
 class Energies(TypedDict):
     """Lowest energies of known and unknown objects, counted."""
 
-    edges: list[float]
+    edges: list[Number]
     known: list[Count]
     unknown: list[Count]
 
@@ -273,7 +275,7 @@ class TogetherRow(TypedDict):
 class Together(TypedDict):
     """``together``."""
 
-    counts: list[Annotated[int, Limits(1, 1e4)]]
+    counts: list[Annotated[int, limits(1, 1e4)]]
     groups: Count
     rows: list[TogetherRow]
 
@@ -318,8 +320,8 @@ class Sheets(TypedDict):
 
     sheets: list[str]
     side: Place
-    columns: Annotated[int, Limits(1, 1e6)]
-    rows: Annotated[int, Limits(1, 1e6)]
+    columns: Annotated[int, limits(1, 1e6)]
+    rows: Annotated[int, limits(1, 1e6)]
     count: Place
 
 

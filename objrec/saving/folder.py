@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from torch import nn
+from typing_extensions import TypedDict
 
 from objrec.datasets.frame import PoseFrame
 from objrec.energy.classifier import Classifier

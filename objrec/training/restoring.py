@@ -7,15 +7,17 @@ names, shapes and types of all tensors; only the numbers in these are taken as t
 from __future__ import annotations
 
 import math
+import typing
 import warnings
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from torch import nn
+from typing_extensions import TypedDict
 
 from objrec.energy.distance import LARGEST
-from objrec.strict import misfit
+from objrec.strict import misfit, shown
 from objrec.training.optimisation import one_cycle
 from objrec.training.reports import EpochReport
 from objrec.training.settings import TrainingSettings
@@ -25,6 +27,10 @@ States = dict[str, dict[str, Any]]
 
 _MAY_BE_ODD = ("reference_gap", "feature_variance")  # NaN where a network is at its end
 _CLOSE = 1e-6
+
+
+_ENTRIES = typing.get_type_hints(EpochReport)
+_Report = TypedDict("_Report", _ENTRIES)
 
 
 class Numbers(TypedDict):
@@ -41,8 +47,10 @@ def wrong_reports(stored: list[dict[str, Any]], epochs: int) -> str:
         return f"holds {len(stored)} epochs of {epochs}"
     for number, row in enumerate(stored, 1):
         odd = {name: 0.0 for name in _MAY_BE_ODD if isinstance(row.get(name), float)}
-        if problem := misfit({**row, **odd}, EpochReport):
+        if problem := misfit({**row, **odd}, _Report):
             return f"reports[{number - 1}]: {problem}"
+        if strangers := row.keys() - _ENTRIES:
+            return f"reports[{number - 1}].{shown(min(strangers))} is unknown"
         if row["epoch"] != number:
             return f"reports[{number - 1}] is of epoch {row['epoch']}"
     return ""

@@ -42,7 +42,8 @@ from objrec.preprocessing import load_images
 from objrec.saving import SavedModel, build_network, load_model, save_model
 from objrec.training import Recipe
 from objrec.training.augmentation import Augmentation
-from objrec.training.data import FrozenCache, FrozenSource, frozen_source, load_training_data
+from objrec.training.data import load_training_data
+from objrec.training.frozen import FrozenCache, FrozenSource, frozen_source
 from objrec.training.loop import Job, Loop, clean_up
 from objrec.training.space import choose_space
 

@@ -229,7 +229,7 @@ def test_a_failed_write_leaves_the_old_file(shipped, tmp_path, monkeypatch):
     path = tmp_path / "toys.pt2"
     path.write_text("old")
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(DataError, match=r"toys.pt2: cannot be written \(full\)"):
         export(shipped, path, "torchexport", size=(48, 48))
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
