@@ -127,6 +127,7 @@ _WORDS = {
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
     "recursion_depth_exceeded": "is nested too deeply",
+    "recursion_loop": "is nested too deeply",  # what older versions call it
 }
 
 
