@@ -19,7 +19,7 @@ import re
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import hypothesis
@@ -131,7 +131,7 @@ def _write(arguments: argparse.Namespace, tallies: list[Tally]) -> None:
         "command": f"python scripts/fuzz.py --cases {arguments.cases} --seed {arguments.seed}",
         "seconds a case": SECONDS,
         "MiB a case": MEBIBYTES,
-        "readers": [asdict(tally) for tally in tallies],
+        "readers": [vars(tally) for tally in tallies],
     }
     arguments.out.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
 

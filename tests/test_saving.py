@@ -162,6 +162,15 @@ def test_a_calibration_is_stored_in_a_model_of_format_1_too(folder):
     assert load_model(folder).calibration == VALIDATED
 
 
+def test_a_calibration_is_stored_where_settings_were_left_to_their_defaults(folder):
+    config = json.loads((folder / CONFIG).read_text())
+    config["preprocessing"].pop("colour")
+    (folder / CONFIG).write_text(json.dumps(config))
+    store_calibration(folder, VALIDATED)
+    assert json.loads((folder / CONFIG).read_text())["preprocessing"]["colour"] is False
+    assert "| 1 gray image, letterboxed" in (folder / CARD).read_text(encoding="utf-8")
+
+
 def test_a_calibration_is_stored_whole_or_not_at_all(folder, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -115,7 +115,10 @@ def store_calibration(folder: Path, calibration: Calibration) -> None:
         DataError: It cannot be written.
     """
     config = _read_config(folder) | {"format": FORMAT, "calibration": calibration.to_json()}
-    _write_described(folder, config)
+    settings, preprocessing, _, _ = _settings_of(config, str(folder / CONFIG))
+    # With the settings that the file left to their defaults: the card names them.
+    whole = {"model": settings.to_json(), "preprocessing": preprocessing.to_json()}
+    _write_described(folder, config | whole)
 
 
 def _write_described(folder: Path, config: dict[str, Any]) -> None:
@@ -168,16 +171,29 @@ def load_model(folder: Path) -> SavedModel:
             return saved
 
 
-def _loaded(folder: Path, config: dict[str, Any]) -> SavedModel:
-    place = str(folder / CONFIG)
+def _settings_of(
+    config: Mapping[str, Any], place: str
+) -> tuple[ModelSettings, Preprocessing, PoseSpace, PoseFrame]:
+    """Read the parts of a configuration.
+
+    Raises:
+        ModelError: One of them is not as it must be.
+    """
     try:
-        settings = ModelSettings.from_json(config["model"], place)
-        preprocessing = Preprocessing.from_json(config["preprocessing"], place)
-        space = PoseSpace.from_json(config["pose_space"], place)
-        frame = PoseFrame.from_json(config["pose_frame"], f"{place}: pose_frame")
+        return (
+            ModelSettings.from_json(config["model"], place),
+            Preprocessing.from_json(config["preprocessing"], place),
+            PoseSpace.from_json(config["pose_space"], place),
+            PoseFrame.from_json(config["pose_frame"], f"{place}: pose_frame"),
+        )
     except SettingsError as error:
         message = str(error)
         raise ModelError(message if place in message else f"{place}: {message}") from error
+
+
+def _loaded(folder: Path, config: dict[str, Any]) -> SavedModel:
+    place = str(folder / CONFIG)
+    settings, preprocessing, space, frame = _settings_of(config, place)
     side = image_size(settings.extractor, settings.image_side)
     if preprocessing.size != side:
         raise ModelError(

@@ -236,6 +236,8 @@ def _cases(draw: st.DrawFn) -> Case:
         files, named, good = draw(_zipped(files))
     command = draw(st.sampled_from(_OFTEN))
     files = {f"set/{name}": content for name, content in files.items()}
+    if command == "train":  # what is wrong may be the set as a whole: nothing to tell apart
+        named = (*named, "case/set: ")
     return Case(_COMMANDS[command], files, named=named, good=None if command in _PICKY else good)
 
 
