@@ -19,6 +19,7 @@ from torch import nn
 from objrec.datasets.frame import RELATIVE
 from objrec.energy.model import EnergyModel
 from objrec.errors import ObjrecError, SettingsError
+from objrec.files import writing
 from objrec.strict import misfit
 from objrec.training.augmentation import Augmentation
 from objrec.training.checkpoint import CHECKPOINT, Checkpoint, damaged, pack, unpack
@@ -317,9 +318,14 @@ class _Watch:
 
 
 def clean_up(folder: Path) -> None:
-    """Delete what only an unfinished run needs."""
-    FrozenCache.remove(folder)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    """Delete what only an unfinished run needs.
+
+    Raises:
+        DataError: It cannot be deleted.
+    """
+    with writing(folder):
+        FrozenCache.remove(folder)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def check_same_run(place: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
