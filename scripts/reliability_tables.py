@@ -129,7 +129,7 @@ def dependencies_table() -> Iterable[str]:
     for name, found in read("dependencies").items():
         tests = found.get("tests") or {}
         cells = [found["versions"].get(package, NONE) for package in shown]
-        counts = [str(tests.get(key, NONE)) for key in ("passed", "failed")]
+        counts = [str(tests.get(key, 0)) for key in ("passed", "failed")] if tests else [NONE] * 2
         yield f"| {name} | {found['python']} | {' | '.join(cells)} | {' | '.join(counts)} |"
 
 
