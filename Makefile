@@ -28,8 +28,9 @@ run: $(STAMP)  ## train on the sample set, classify some of it, evaluate, say wh
 	@echo "3/3  evaluate: objrec evaluate data/toys --model $(OUT)/toys --out $(OUT)/report" >&2
 	@$(OBJREC) evaluate data/toys --model $(OUT)/toys --out $(OUT)/report --force
 
+# A process a core, each on one thread: two that share their threads are slower than one.
 test: lint  ## linter, format check and all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 quick: lint  ## linter and the fast tests, in under a minute
 	$(BIN)/python -m pytest -x -q -m "not slow"
