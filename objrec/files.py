@@ -168,6 +168,14 @@ def forget_unfinished(path: Path) -> None:
         _beside(path, "lock").unlink()
 
 
+def sweep(folder: Path) -> None:
+    """Delete hidden things of this page that could not be deleted from a folder at first."""
+    for path in [path for path in folder.iterdir() if _OURS.fullmatch(path.name)]:
+        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def replaced_folder(path: str | Path) -> Iterator[Path]:
     """Give a folder to fill; on success it becomes `path`, and an older one goes, all of it.
@@ -180,6 +188,7 @@ def replaced_folder(path: str | Path) -> Iterator[Path]:
         folder, old = around / "new", around / "old"
         folder.mkdir()
         yield folder
+        sweep(folder)
         if path.is_dir():
             path.replace(old)
         try:

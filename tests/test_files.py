@@ -23,6 +23,7 @@ from objrec.files import (
     remove_folder,
     replaced,
     replaced_folder,
+    sweep,
     write_bytes,
     write_tensors,
     write_text,
@@ -240,3 +241,13 @@ def test_windows_locks_have_the_same_words(tmp_path, monkeypatch):
         locked(tmp_path / "a").__enter__()
     assert calls == [(2, 1)] * 2
     assert files.is_empty(tmp_path)
+
+
+def test_hidden_things_are_swept_out_and_nothing_else(tmp_path):
+    (tmp_path / ".a.csv.partial").mkdir()
+    (tmp_path / ".a.csv.partial" / "a.csv").write_text("half")
+    (tmp_path / ".b.lock").write_text("")
+    for name in (".mine", "a.partial", "a.csv"):
+        (tmp_path / name).write_text("kept")
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine", "a.csv", "a.partial"]

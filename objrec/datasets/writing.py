@@ -23,7 +23,7 @@ import numpy as np
 from objrec.datasets import labels
 from objrec.datasets.description import AZIMUTH, ELEVATION, FILE_NAME, SetDescription
 from objrec.errors import DataError
-from objrec.files import hidden_folder, is_empty, locked, write_text, writing
+from objrec.files import hidden_folder, is_empty, locked, sweep, write_text, writing
 from objrec.pose import AXES, Pose
 
 # What makes a folder a set, and would speak for the images of the set before.
@@ -49,6 +49,7 @@ def new_folder(out: str | Path, *, force: bool = False) -> Iterator[Path]:
         folder, old = around / "new", around / "old"
         folder.mkdir()
         yield folder
+        sweep(folder)
         if out.is_dir() and is_empty(out):
             with suppress(OSError):  # where one folder cannot take the place of another
                 out.rmdir()
