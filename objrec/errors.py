@@ -27,6 +27,11 @@ def one_line(text: str) -> str:
     return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many characters, and a mark where more was cut off."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 class ObjrecError(Exception):
     """Base of every error whose cause is the user's input, settings or files; always one line."""
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from objrec.errors import SettingsError
+from objrec.errors import SettingsError, shortened
 
 
 def option(
@@ -113,8 +113,7 @@ def _told(value: Any) -> str:
     """Return a value as messages quote it, cut where it is long."""
     if isinstance(value, int) and abs(value) > _LARGEST:
         return f"one of {len(hex(value)) - 2} hexadecimal digits"  # decimal ones take forever
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return shortened(repr(value), _SHOWN)
 
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

@@ -93,7 +93,30 @@ def train(
       objrec train data/toys --out out/cnn --baseline cnn
     """  # noqa: D301
     with _saying_how_to_go_on(out):
-        _train(set_path, out, split, baseline, tensorboard, settings, choices)
+        from objrec.datasets import open_dataset
+        from objrec.training import train as run
+        from objrec.training.distributed import is_first
+        from objrec.training.tensorboard import logged
+
+        recipe = dataclasses.replace(settings, kind=baseline or "energy")
+        dataset = open_dataset(set_path, split, purpose="train")
+        validation = None if choices["folds"] else _validation(set_path, dataset)
+        if not is_first():
+            _take_part(run(dataset, out, recipe, validation=validation, **choices))
+            return
+        report = None
+        with Bar("training") as bar:
+            reports = run(dataset, out, recipe, validation=validation, on_batch=bar.tick, **choices)
+            for report in logged(reports, tensorboard) if tensorboard else reports:
+                bar.say(epoch_line(report))
+        for failure in (*dataset.failures, *(validation.failures if validation else ())):
+            say(f"objrec: {failure}; left out")
+        if report is None:
+            say(f"{out}: was trained already; --force trains anew")
+        elif validation:
+            shown = validation.objects[~validation.shows_background]
+            say(f"calibrated on the split val: {len(shown)} images of {len(set(shown))} objects")
+        click.echo(f"model: {out}")
 
 
 @contextmanager
@@ -109,41 +132,6 @@ def _saying_how_to_go_on(out: Path) -> Iterator[None]:
             else "stopped before the training began; the same command begins it"
         )
         raise KeyboardInterrupt(f"{out}: {how}") from None
-
-
-def _train(
-    set_path: Path,
-    out: Path,
-    split: str | None,
-    baseline: str | None,
-    tensorboard: Path | None,
-    settings: Recipe,
-    choices: dict[str, Any],
-) -> None:
-    from objrec.datasets import open_dataset
-    from objrec.training import train as run
-    from objrec.training.distributed import is_first
-    from objrec.training.tensorboard import logged
-
-    recipe = dataclasses.replace(settings, kind=baseline or "energy")
-    dataset = open_dataset(set_path, split, purpose="train")
-    validation = None if choices["folds"] else _validation(set_path, dataset)
-    if not is_first():
-        _take_part(run(dataset, out, recipe, validation=validation, **choices))
-        return
-    report = None
-    with Bar("training") as bar:
-        reports = run(dataset, out, recipe, validation=validation, on_batch=bar.tick, **choices)
-        for report in logged(reports, tensorboard) if tensorboard else reports:
-            bar.say(epoch_line(report))
-    for failure in (*dataset.failures, *(validation.failures if validation else ())):
-        say(f"objrec: {failure}; left out")
-    if report is None:
-        say(f"{out}: was trained already; --force trains anew")
-    elif validation:
-        shown = validation.objects[~validation.shows_background]
-        say(f"calibrated on the split val: {len(shown)} images of {len(set(shown))} objects")
-    click.echo(f"model: {out}")
 
 
 def _take_part(reports: Iterable[EpochReport]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from objrec.errors import DataError
+from objrec.errors import DataError, shortened
 from objrec.options import did_you_mean
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -70,8 +70,7 @@ def read_delimited(path: Path, required: tuple[str, ...]) -> Delimited:
 
 def shown(text: str) -> str:
     """Return a cell as messages quote it: on one line, and not too long."""
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+    return shortened(" ".join(text.split()), _SHOWN)
 
 
 def number(text: str, separator: str) -> float:

@@ -196,12 +196,12 @@ def _within(root: Path, folder: Path, name: str) -> Path | None:
     A set from elsewhere must not make anybody read, copy or send other files of theirs. Going up
     is taken as written, so that no link can lead up from where it points to.
     """
-    plain = ".." not in name and not name.startswith("/")
-    if plain:
+    anchored = Path(name).anchor  # "/", or a drive of Windows
+    if not anchored and ".." not in name:
         return folder / name
-    if not name.startswith("/"):
-        inner = os.path.normpath(folder.relative_to(root) / name)
-        return None if inner.split("/")[0] == ".." else root / inner
+    if not anchored:
+        inner = Path(os.path.normpath(folder.relative_to(root) / name))
+        return None if inner.parts[:1] == ("..",) else root / inner
     path = Path(os.path.normpath(name))
     bases = (Path.cwd() / root, root.resolve())
     return next((root / path.relative_to(b) for b in bases if path.is_relative_to(b)), None)

@@ -18,7 +18,7 @@ from torch import nn
 
 from objrec.datasets.frame import RELATIVE
 from objrec.energy.model import EnergyModel
-from objrec.errors import ObjrecError, SettingsError
+from objrec.errors import ObjrecError, SettingsError, shortened
 from objrec.files import writing
 from objrec.strict import misfit
 from objrec.training.augmentation import Augmentation
@@ -366,5 +366,4 @@ def _first_difference(saved: Any, wanted: Any, path: str = "") -> str:
 
 
 def _cut(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return shortened(str(value), _SHOWN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,9 +109,7 @@ def train(
     """
     out, dataset = Path(out), dataset.with_present_categories()
     recipe = (settings or Recipe()).settled(dataset.colour, _side(dataset))
-    with joined(device) as processes, ExitStack() as held:
-        if processes.first:
-            held.enter_context(locked(out))
+    with joined(device) as processes, locked(out) if processes.first else nullcontext():
         run = _Run(recipe, processes, on_batch or _silent, keep_every)
         claim = Claim(out, folds, resume, force)
         yield from _trained(run, dataset, claim, None if folds else validation)
